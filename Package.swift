@@ -1,0 +1,153 @@
+// swift-tools-version: 6.2
+// The architecture as data: a module may use modules of earlier rows only, and this file
+// refuses anything else. `Tests/TidyTests` holds every `import` line against these entries.
+import PackageDescription
+
+struct Module {
+    var name: String
+    var uses: [String]
+    var native: [String] = []
+}
+
+let rows: [[Module]] = [
+    // Engine: no Foundation, clock, lock, socket or thread.
+    [
+        Module(name: "TraceModel", uses: []),
+        Module(name: "Compression", uses: [], native: ["CZlib", "CZstd"]),
+        Module(name: "JSON", uses: []),
+        Module(name: "ProtobufWriter", uses: []),
+    ],
+    [
+        Module(name: "OTLPWire", uses: ["TraceModel"]),
+        Module(name: "TraceBuffering", uses: ["TraceModel"]),
+        Module(name: "Avro", uses: ["JSON", "Compression"]),
+        Module(name: "TraceGenerator", uses: ["TraceModel", "ProtobufWriter"]),
+    ],
+    [
+        Module(name: "Sampling", uses: ["TraceModel", "OTLPWire"]),
+        Module(name: "Iceberg", uses: ["JSON", "Avro"]),
+    ],
+    [
+        Module(
+            name: "Pipeline",
+            uses: ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "Sampling", "Iceberg"],
+            native: ["CSystem"]),
+    ],
+    // Base of everything that touches the world.
+    [
+        Module(name: "Threads", uses: [], native: ["CSystem"]),
+    ],
+    [
+        Module(name: "Telemetry", uses: ["Threads", "JSON"]),
+    ],
+    // Clients: one foreign thing each, know nothing of spans or of one another.
+    [
+        Module(name: "Parquet", uses: [], native: ["CParquet"]),
+        Module(name: "ObjectStorage", uses: ["Threads"], native: ["CSystem"]),
+        Module(name: "HTTPClient", uses: ["Threads"], native: ["CCurl"]),
+        Module(name: "HTTPServer", uses: ["Threads", "Compression"], native: ["CMicrohttpd", "CSystem"]),
+        Module(name: "Database", uses: ["Threads"], native: ["CSQLite"]),
+        Module(name: "YAML", uses: [], native: ["CYAML"]),
+        Module(name: "Workers", uses: ["Threads"], native: ["CSpawn", "CSystem"]),
+    ],
+    // Edges: implement the pipeline's ports with one or two clients.
+    [
+        Module(
+            name: "ShardRunner",
+            uses: ["Pipeline", "TraceModel", "Sampling", "Iceberg", "Threads", "Telemetry"],
+            native: ["CSystem"]),
+        Module(
+            name: "OTLPServer",
+            uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
+        Module(
+            name: "SpanLog",
+            uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
+        Module(
+            name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "Threads"]),
+        Module(
+            name: "IcebergSink",
+            uses: ["Pipeline", "TraceModel", "OTLPWire", "JSON", "Iceberg", "Parquet", "ObjectStorage"]),
+        Module(name: "StateStores", uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
+        Module(
+            name: "QueryEngine",
+            uses: ["Iceberg", "JSON", "ObjectStorage", "Workers", "Threads", "Telemetry"],
+            native: ["CSystem"]),
+    ],
+    [
+        Module(
+            name: "AdminAPI",
+            uses: ["Pipeline", "TraceModel", "Sampling", "QueryEngine", "HTTPServer", "JSON", "Threads", "Telemetry"]),
+        Module(name: "Settings", uses: ["JSON", "YAML", "Sampling", "Telemetry"]),
+    ],
+    [
+        Module(
+            name: "Commands",
+            uses: [
+                "TraceModel", "JSON", "OTLPWire", "TraceGenerator", "Sampling", "Iceberg", "Pipeline", "Threads",
+                "Telemetry", "Parquet", "ObjectStorage", "HTTPClient", "HTTPServer", "Database", "Workers",
+                "ShardRunner", "OTLPServer", "SpanLog", "IcebergCatalogs", "IcebergSink", "StateStores",
+                "QueryEngine", "AdminAPI", "Settings",
+            ], native: ["CSystem"]),
+    ],
+]
+
+/// Debian's libraries are found by the default search path; those of the native prefix by their own .pc file.
+let prefix = Context.packageDirectory + "/.native/lib/pkgconfig/"
+let native: [Target] = [
+    .systemLibrary(name: "CSystem"),
+    .systemLibrary(name: "CZlib"),
+    .systemLibrary(name: "CZstd"),
+    .systemLibrary(name: "CCurl"),
+    .systemLibrary(name: "CMicrohttpd"),
+    .systemLibrary(name: "CSQLite"),
+    .systemLibrary(name: "CYAML"),
+    .systemLibrary(name: "CArrow", pkgConfig: prefix + "tss-arrow.pc"),
+    .target(name: "CParquet", dependencies: ["CArrow"]),
+    .target(name: "CSpawn"),
+]
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func target(_ module: Module, after earlier: Set<String>) -> Target {
+    for used in module.uses where !earlier.contains(used) {
+        fatalError("\(module.name) may not use \(used): imports point to earlier rows only")
+    }
+    return .target(
+        name: module.name,
+        dependencies: (module.uses + module.native).map { .byName(name: $0) },
+        swiftSettings: swiftSettings)
+}
+
+var earlier: Set<String> = []
+var targets = native
+for row in rows {
+    targets += row.map { target($0, after: earlier) }
+    earlier.formUnion(row.map(\.name))
+}
+
+targets += [
+    .executableTarget(name: "tss", dependencies: ["Commands"], swiftSettings: swiftSettings)
+]
+
+/// A test target sees what it tests and everything below it.
+func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: uses.map { .byName(name: $0) }, resources: resources,
+        swiftSettings: swiftSettings)
+}
+
+targets += [
+    tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
+]
+
+let package = Package(
+    name: "tail-sampling-selector",
+    products: [.executable(name: "tss", targets: ["tss"])],
+    targets: targets,
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx20
+)

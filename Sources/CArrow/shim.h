@@ -1,0 +1,1 @@
+/* Arrow is C++: only the CParquet target includes its headers. */

@@ -1,0 +1,1 @@
+/* C surface of Parquet over Arrow C++. */

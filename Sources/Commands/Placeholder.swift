@@ -1,0 +1,1 @@
+public func run() -> Never { fatalError("not built yet") }
