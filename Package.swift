@@ -142,6 +142,7 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
+    tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
 ]
 
 let package = Package(
