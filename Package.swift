@@ -38,7 +38,7 @@ let rows: [[Module]] = [
         Module(name: "Threads", uses: [], native: ["CSystem"]),
     ],
     [
-        Module(name: "Telemetry", uses: ["Threads", "JSON"]),
+        Module(name: "Telemetry", uses: ["Threads"]),
     ],
     // Clients: one foreign thing each, know nothing of spans or of one another.
     [
@@ -142,6 +142,7 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
+    tests("ServerTests", ["Threads", "Telemetry"]),
 ]
 
 let package = Package(
