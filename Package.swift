@@ -142,7 +142,7 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
-    tests("ServerTests", ["Threads", "Telemetry"]),
+    tests("ServerTests", ["Threads", "Telemetry", "CSystem"]),
 ]
 
 let package = Package(
