@@ -16,6 +16,7 @@ let rows: [[Module]] = [
         Module(name: "Compression", uses: [], native: ["CZlib", "CZstd"]),
         Module(name: "JSON", uses: []),
         Module(name: "ProtobufWriter", uses: []),
+        Module(name: "Configuration", uses: []),
     ],
     [
         Module(name: "OTLPWire", uses: ["TraceModel"]),
@@ -24,7 +25,7 @@ let rows: [[Module]] = [
         Module(name: "TraceGenerator", uses: ["TraceModel", "ProtobufWriter"]),
     ],
     [
-        Module(name: "Sampling", uses: ["TraceModel", "OTLPWire"]),
+        Module(name: "Sampling", uses: ["TraceModel", "Configuration", "OTLPWire"]),
         Module(name: "Iceberg", uses: ["JSON", "Avro"]),
     ],
     [
@@ -36,6 +37,7 @@ let rows: [[Module]] = [
     // Base of everything that touches the world.
     [
         Module(name: "Threads", uses: [], native: ["CSystem"]),
+        Module(name: "Arguments", uses: ["Configuration"]),
     ],
     [
         Module(name: "Telemetry", uses: ["Threads", "JSON"]),
@@ -47,7 +49,7 @@ let rows: [[Module]] = [
         Module(name: "HTTPClient", uses: ["Threads"], native: ["CCurl"]),
         Module(name: "HTTPServer", uses: ["Threads", "Compression"], native: ["CMicrohttpd", "CSystem"]),
         Module(name: "Database", uses: ["Threads"], native: ["CSQLite"]),
-        Module(name: "YAML", uses: [], native: ["CYAML"]),
+        Module(name: "YAML", uses: ["Configuration"], native: ["CYAML"]),
         Module(name: "Workers", uses: ["Threads"], native: ["CSpawn", "CSystem"]),
     ],
     // Edges: implement the pipeline's ports with one or two clients.
@@ -77,7 +79,7 @@ let rows: [[Module]] = [
         Module(
             name: "AdminAPI",
             uses: ["Pipeline", "TraceModel", "Sampling", "QueryEngine", "HTTPServer", "JSON", "Threads", "Telemetry"]),
-        Module(name: "Settings", uses: ["JSON", "YAML", "Sampling", "Telemetry"]),
+        Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling"]),
     ],
     [
         Module(
@@ -86,7 +88,7 @@ let rows: [[Module]] = [
                 "TraceModel", "JSON", "OTLPWire", "TraceGenerator", "Sampling", "Iceberg", "Pipeline", "Threads",
                 "Telemetry", "Parquet", "ObjectStorage", "HTTPClient", "HTTPServer", "Database", "Workers",
                 "ShardRunner", "OTLPServer", "SpanLog", "IcebergCatalogs", "IcebergSink", "StateStores",
-                "QueryEngine", "AdminAPI", "Settings",
+                "QueryEngine", "AdminAPI", "Settings", "Configuration", "Arguments", "YAML",
             ], native: ["CSystem"]),
     ],
 ]
@@ -142,6 +144,8 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
+    tests("PolicyTests", ["Configuration", "TraceModel", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
+    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Settings"]),
 ]
 
 let package = Package(
