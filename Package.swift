@@ -7,6 +7,8 @@ struct Module {
     var name: String
     var uses: [String]
     var native: [String] = []
+    /// Files that become constants of the module.
+    var embeds: [String] = []
 }
 
 let rows: [[Module]] = [
@@ -16,6 +18,7 @@ let rows: [[Module]] = [
         Module(name: "Compression", uses: [], native: ["CZlib", "CZstd"]),
         Module(name: "JSON", uses: []),
         Module(name: "ProtobufWriter", uses: []),
+        Module(name: "Configuration", uses: []),
     ],
     [
         Module(name: "OTLPWire", uses: ["TraceModel"]),
@@ -24,7 +27,7 @@ let rows: [[Module]] = [
         Module(name: "TraceGenerator", uses: ["TraceModel", "ProtobufWriter"]),
     ],
     [
-        Module(name: "Sampling", uses: ["TraceModel", "OTLPWire"]),
+        Module(name: "Sampling", uses: ["TraceModel", "Configuration", "OTLPWire"]),
         Module(name: "Iceberg", uses: ["JSON", "Avro"]),
     ],
     [
@@ -36,6 +39,7 @@ let rows: [[Module]] = [
     // Base of everything that touches the world.
     [
         Module(name: "Threads", uses: [], native: ["CSystem"]),
+        Module(name: "Arguments", uses: ["Configuration"]),
     ],
     [
         Module(name: "Telemetry", uses: ["Threads"]),
@@ -47,7 +51,7 @@ let rows: [[Module]] = [
         Module(name: "HTTPClient", uses: ["Threads"], native: ["CCurl"]),
         Module(name: "HTTPServer", uses: ["Threads", "Compression"], native: ["CMicrohttpd", "CSystem"]),
         Module(name: "Database", uses: ["Threads"], native: ["CSQLite"]),
-        Module(name: "YAML", uses: [], native: ["CYAML"]),
+        Module(name: "YAML", uses: ["Configuration"], native: ["CYAML"]),
         Module(name: "Workers", uses: ["Threads"], native: ["CSpawn", "CSystem"]),
     ],
     // Edges: implement the pipeline's ports with one or two clients.
@@ -70,14 +74,14 @@ let rows: [[Module]] = [
         Module(name: "StateStores", uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
         Module(
             name: "QueryEngine",
-            uses: ["Iceberg", "JSON", "ObjectStorage", "Workers", "Threads", "Telemetry"],
-            native: ["CSystem"]),
+            uses: ["Iceberg", "JSON", "Workers", "Threads", "Telemetry"],
+            ),
     ],
     [
         Module(
             name: "AdminAPI",
             uses: ["Pipeline", "TraceModel", "Sampling", "QueryEngine", "HTTPServer", "JSON", "Threads", "Telemetry"]),
-        Module(name: "Settings", uses: ["JSON", "YAML", "Sampling", "Telemetry"]),
+        Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling"]),
     ],
     [
         Module(
@@ -86,7 +90,7 @@ let rows: [[Module]] = [
                 "TraceModel", "JSON", "OTLPWire", "TraceGenerator", "Sampling", "Iceberg", "Pipeline", "Threads",
                 "Telemetry", "Parquet", "ObjectStorage", "HTTPClient", "HTTPServer", "Database", "Workers",
                 "ShardRunner", "OTLPServer", "SpanLog", "IcebergCatalogs", "IcebergSink", "StateStores",
-                "QueryEngine", "AdminAPI", "Settings",
+                "QueryEngine", "AdminAPI", "Settings", "Configuration", "Arguments", "YAML",
             ], native: ["CSystem"]),
     ],
 ]
@@ -119,6 +123,7 @@ func target(_ module: Module, after earlier: Set<String>) -> Target {
     return .target(
         name: module.name,
         dependencies: (module.uses + module.native).map { .byName(name: $0) },
+        resources: module.embeds.map { .embedInCode($0) },
         swiftSettings: swiftSettings)
 }
 
@@ -143,6 +148,11 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem"]),
+    tests("WorkerTests", ["Threads", "Workers"]),
+    tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
+    tests("PolicyTests", ["Configuration", "TraceModel", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
+    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Settings"]),
+    tests("ServerTests", ["Threads", "Telemetry"]),
 ]
 
 let package = Package(

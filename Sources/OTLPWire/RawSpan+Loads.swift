@@ -1,0 +1,35 @@
+import TraceModel
+
+// Little-endian loads with bounds checks: RawSpan traps on an offset outside of its bytes, in
+// release builds too, so no input can make a parser read what is not its own.
+extension RawSpan {
+    @inline(__always)
+    func byte(at offset: Int) -> UInt8 {
+        unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+    }
+
+    @inline(__always)
+    func word16(at offset: Int) -> UInt16 {
+        UInt16(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self))
+    }
+
+    @inline(__always)
+    func word32(at offset: Int) -> UInt32 {
+        UInt32(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    }
+
+    @inline(__always)
+    func word64(at offset: Int) -> UInt64 {
+        UInt64(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+}
+
+extension ByteRange {
+    /// A range whose bounds are known to fit; an absent and an empty field are the same.
+    @inline(__always)
+    init(from start: Int, to end: Int) {
+        self.init(
+            offset: start == end ? 0 : UInt32(truncatingIfNeeded: start),
+            count: UInt32(truncatingIfNeeded: end &- start))
+    }
+}

@@ -1,0 +1,37 @@
+public import Configuration
+public import TraceModel
+
+/// `not`: keeps a trace that its one part does not keep.
+public struct Not: PolicyKind {
+    public static let typeName = "not"
+
+    public var part: any BasicPolicyKind
+
+    public init(_ part: any BasicPolicyKind) {
+        self.part = part
+    }
+
+    public init(reading fields: inout Fields) {
+        part = AlwaysSample()
+        guard let node = fields.node("not_sub_policy") else {
+            fields.error("not_sub_policy", "not needs one policy")
+            return
+        }
+        let key = fields.key("not_sub_policy")
+        guard let policy = PolicyCatalog.policy(in: node, path: key, problems: &fields.problems) else { return }
+        if let basic = policy.kind as? any BasicPolicyKind {
+            part = basic
+        } else {
+            fields.problems.error(
+                at: node.place, key: key, "a \(policy.kind.typeName) policy cannot stand in a not policy")
+        }
+    }
+
+    public func conditions(_ compiler: inout PolicyCompiler) -> [Condition] {
+        [part.condition(&compiler).inverted]
+    }
+
+    public var words: String { "all but \(part.words)" }
+
+    public func explanation(_ trace: borrowing TraceSummary) -> String { "not (\(part.explanation(trace)))" }
+}

@@ -1,0 +1,19 @@
+public import Configuration
+public import TraceModel
+
+/// `trace_flags`: keeps a trace in which some span has the W3C sampled flag.
+public struct TraceFlags: BasicPolicyKind {
+    public static let typeName = "trace_flags"
+
+    public init() {}
+
+    public init(reading fields: inout Fields) {}
+
+    public func condition(_ compiler: inout PolicyCompiler) -> Condition { Condition(.flaggedSampled) }
+
+    public var words: String { "traces in which a span has the sampled flag" }
+
+    public func explanation(_ trace: borrowing TraceSummary) -> String {
+        "sampled flag \(trace.isFlaggedSampled ? "yes" : "no")"
+    }
+}

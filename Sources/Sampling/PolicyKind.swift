@@ -1,0 +1,63 @@
+public import Configuration
+public import TraceModel
+
+/// One kind of policy: how it is written, what it asks of a trace, and how it says so.
+///
+/// A kind is one file in `Policies`, one row in `PolicyCatalog.kinds` and one file of cases in the tests.
+public protocol PolicyKind: Sendable {
+    /// The value of `type`, and the name of the member that holds the kind's own members.
+    static var typeName: String { get }
+
+    /// Reads the kind's members; what is wrong goes into `fields.problems`, and a default takes its place.
+    init(reading fields: inout Fields)
+
+    /// The conditions that must all hold for the policy to vote.
+    func conditions(_ compiler: inout PolicyCompiler) -> [Condition]
+
+    /// What the policy wants, for the list of effective policies: "a span has status ERROR".
+    var words: String { get }
+
+    /// How the trace answers: "errors no", "latency 38 ms < 5000 ms".
+    func explanation(_ trace: borrowing TraceSummary) -> String
+}
+
+extension PolicyKind {
+    var typeName: String { Self.typeName }
+}
+
+/// A kind that asks one question; the only kinds that `and`, `drop` and `not` take as their parts.
+public protocol BasicPolicyKind: PolicyKind {
+    func condition(_ compiler: inout PolicyCompiler) -> Condition
+}
+
+extension BasicPolicyKind {
+    public func conditions(_ compiler: inout PolicyCompiler) -> [Condition] { [condition(&compiler)] }
+}
+
+/// Gathers what the policies of one set share while they are compiled.
+public struct PolicyCompiler {
+    public var problems = Problems()
+}
+
+/// A policy as configured.
+public struct PolicyConfiguration: Sendable {
+    /// Unique in its set; the value of the `policy` label and column.
+    public var name: String
+    public var kind: any PolicyKind
+    /// What a trace that it keeps is counted under.
+    public var reason: Reason
+    public var place: Place
+
+    public init(name: String, kind: any PolicyKind, reason: Reason = .policy, place: Place = .builtIn) {
+        self.name = name
+        self.kind = kind
+        self.reason = reason
+        self.place = place
+    }
+
+    /// `drop` policies are asked before all others, and what they want is dropped.
+    public var isDrop: Bool { kind is Drop }
+
+    /// One line for people: `always_sample_errors keeps traces in which a span has status ERROR`.
+    public var words: String { "\(name) \(isDrop ? "drops" : "keeps") \(kind.words)" }
+}

@@ -1,0 +1,79 @@
+public import TraceModel
+
+/// What a trace buffer may hold, and when its traces are complete.
+public struct BufferLimits: Sendable, Hashable {
+    /// Bytes of the segments in memory: the payload's budget. A single message always fits an empty buffer.
+    public var bytes = 256 << 20
+    /// Undecided traces.
+    public var traces = 2_000_000
+    /// A segment is sealed when the next message does not fit; a larger message has a segment of its own.
+    public var segmentBytes = 1 << 20
+    /// Sealed segments handed out to be written and not yet reported back. Above it nothing more is handed out.
+    public var segmentsInFlight = 8
+    /// Ticks without a span after which a trace is complete (60 s).
+    public var inactivityTicks: Int64 = 600
+    /// The same once the root was seen (30 s); never later than `inactivityTicks`.
+    public var rootInactivityTicks: Int64 = 300
+    /// Age at which a trace is complete in any case (300 s).
+    public var maximumDurationTicks: Int64 = 3000
+    /// Whether sealed segments are handed out to be written and then leave memory.
+    public var spills = false
+    /// For tests: `take` answers `reads` for every trace, as if all segments were spilled.
+    public var alwaysReads = false
+
+    /// One part in this many is free again when early decisions may stop.
+    public static let earlyFreeShare = 10
+
+    public init() {}
+}
+
+/// A trace inside one buffer. Valid from `ripe` or `early` until `take` gave the whole trace, `supply` did, or `discard`.
+public struct TraceHandle: Hashable, Sendable {
+    var traceID: TraceID
+    /// Tells two traces of the same id apart, should the second open while the first is still read back.
+    var serial: UInt64
+}
+
+/// A trace that is complete, and why now.
+public struct RipeTrace: Sendable, Hashable {
+    public var handle: TraceHandle
+    public var summary: TraceSummary
+    public var cause: RipeCause
+}
+
+/// What one message did to the buffer.
+public struct IngestResult: Sendable, Hashable {
+    /// Traces whose first span this was: each is one claim at the message's offset.
+    public var openedTraces = 0
+    public var takenSpans = 0
+}
+
+/// A range of a segment that was written out.
+public struct SegmentRead: Sendable, Hashable {
+    public var segment: SegmentID
+    /// Bytes from the segment's start.
+    public var offset: Int
+    public var byteCount: Int
+}
+
+/// Numbers segments in the order of their making; never used twice in one buffer.
+public struct SegmentID: Hashable, Comparable, Sendable {
+    public var value: UInt64
+
+    public static func < (one: SegmentID, other: SegmentID) -> Bool { one.value < other.value }
+}
+
+/// What `take` found.
+public enum Taken: Sendable {
+    /// The trace has left the buffer.
+    case whole(KeptTrace)
+    /// The bytes lie in written segments: read these and `supply` them, in any order.
+    case reads([SegmentRead])
+}
+
+/// A full segment to write to disk. It stays in memory until `written` is called.
+public struct SealedSegment: Sendable {
+    public var id: SegmentID
+    public var bytes: [UInt8]
+}
+
