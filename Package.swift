@@ -28,7 +28,7 @@ let rows: [[Module]] = [
     ],
     [
         Module(name: "Sampling", uses: ["TraceModel", "Configuration", "OTLPWire"]),
-        Module(name: "Iceberg", uses: ["JSON", "Avro"]),
+        Module(name: "Iceberg", uses: ["JSON", "Compression", "Avro"]),
     ],
     [
         Module(
