@@ -7,6 +7,8 @@ struct Module {
     var name: String
     var uses: [String]
     var native: [String] = []
+    /// Files that become constants of the module.
+    var embeds: [String] = []
 }
 
 let rows: [[Module]] = [
@@ -26,7 +28,7 @@ let rows: [[Module]] = [
     ],
     [
         Module(name: "Sampling", uses: ["TraceModel", "Configuration", "OTLPWire"]),
-        Module(name: "Iceberg", uses: ["JSON", "Avro"]),
+        Module(name: "Iceberg", uses: ["JSON", "Compression", "Avro"]),
     ],
     [
         Module(
@@ -40,7 +42,7 @@ let rows: [[Module]] = [
         Module(name: "Arguments", uses: ["Configuration"]),
     ],
     [
-        Module(name: "Telemetry", uses: ["Threads", "JSON"]),
+        Module(name: "Telemetry", uses: ["Threads"]),
     ],
     // Clients: one foreign thing each, know nothing of spans or of one another.
     [
@@ -72,14 +74,14 @@ let rows: [[Module]] = [
         Module(name: "StateStores", uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
         Module(
             name: "QueryEngine",
-            uses: ["Iceberg", "JSON", "ObjectStorage", "Workers", "Threads", "Telemetry"],
-            native: ["CSystem"]),
+            uses: ["Iceberg", "JSON", "Workers", "Threads", "Telemetry"],
+            ),
     ],
     [
         Module(
             name: "AdminAPI",
             uses: ["Pipeline", "TraceModel", "Sampling", "QueryEngine", "HTTPServer", "JSON", "Threads", "Telemetry"]),
-        Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling"]),
+        Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling", "Telemetry"]),
     ],
     [
         Module(
@@ -121,6 +123,7 @@ func target(_ module: Module, after earlier: Set<String>) -> Target {
     return .target(
         name: module.name,
         dependencies: (module.uses + module.native).map { .byName(name: $0) },
+        resources: module.embeds.map { .embedInCode($0) },
         swiftSettings: swiftSettings)
 }
 
@@ -144,8 +147,12 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
-    tests("PolicyTests", ["Configuration", "TraceModel", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
-    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Settings"]),
+    tests("ServerTests", ["Threads", "Telemetry", "CSystem"]),
+    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests("WorkerTests", ["Threads", "Workers"]),
+    tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
+    tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
+    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
 ]
 
 let package = Package(

@@ -1,13 +1,14 @@
 // What Swift cannot import from the C library: names behind _GNU_SOURCE, variadic functions and
 // composed macros. Header only: every function is static inline.
+//
+// _GNU_SOURCE itself must stay undefined here: it changes `fd_set`, and the compiler then refuses the
+// header beside Swift's own Glibc module. Functions behind it are declared by hand.
 #ifndef TSS_CSYSTEM_H
 #define TSS_CSYSTEM_H
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <sys/types.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,6 +23,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+extern int pthread_setname_np(pthread_t thread, const char *name);
+extern int accept4(int descriptor, struct sockaddr *address, socklen_t *length, int flags);
+extern int pipe2(int descriptors[2], int flags);
+extern int fallocate(int descriptor, int mode, off_t offset, off_t length);
 
 static inline int tss_thread_set_name(const char *name) {
     return pthread_setname_np(pthread_self(), name);
