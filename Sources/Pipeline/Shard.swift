@@ -60,9 +60,6 @@ public struct Shard: ~Copyable {
         remember(recovered)
     }
 
-    /// What the scan answers for the policies.
-    private var program: OTLPWire.MatcherProgram { .empty }
-
     /// The next offset to offer.
     public var next: Int64 { ledger.next.offset }
 
@@ -93,7 +90,7 @@ public struct Shard: ~Copyable {
             return .again(.bufferFull)
         }
         do throws(WireError) {
-            try SpanScanner.scan(message, matching: program, into: &batch)
+            try SpanScanner.scan(message, matching: sampler.program, into: &batch)
         } catch {
             open(record, before: before, byteCount: message.byteCount, wall: wall)
             if isShadow { return close(record) }
