@@ -67,7 +67,7 @@ let rows: [[Module]] = [
             name: "SpanLog",
             uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
         Module(
-            name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "Threads"]),
+            name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "ObjectStorage", "Threads"]),
         Module(
             name: "IcebergSink",
             uses: ["Pipeline", "TraceModel", "OTLPWire", "JSON", "Iceberg", "Parquet", "ObjectStorage"]),
