@@ -130,7 +130,7 @@ extension PartitionLog {
     /// - Returns: How many segments went.
     @discardableResult
     public mutating func release(below offset: Int64, at moment: Moment) -> Int {
-        doomed.removeAll { (try? files.remove($0)) != nil }
+        doomed = doomed.filter { (try? files.remove($0)) == nil }
         let remembered = clock.stamp(at: moment) - options.repeatMilliseconds
         var count = 0
         // The last one stays: it says where the log goes on.

@@ -1,4 +1,4 @@
-public import Iceberg
+import Iceberg
 
 /// One partition of the embedded log: recovery, groups of records, segments that come and go.
 ///
