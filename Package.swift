@@ -65,7 +65,7 @@ let rows: [[Module]] = [
             uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
         Module(
             name: "SpanLog",
-            uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
+            uses: ["Pipeline", "Iceberg", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
         Module(
             name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "Threads"]),
         Module(
