@@ -76,4 +76,3 @@ public struct SealedSegment: Sendable {
     public var id: SegmentID
     public var bytes: [UInt8]
 }
-
