@@ -147,6 +147,7 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
+    tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem"]),
     tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
