@@ -154,6 +154,11 @@ targets += [
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
     tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
+    tests("WorkerTests", ["Threads", "Workers"]),
+    tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
+    tests("PolicyTests", ["Configuration", "TraceModel", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
+    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Settings"]),
+    tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression"]),
 ]
 
 let package = Package(
