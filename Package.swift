@@ -34,7 +34,7 @@ let rows: [[Module]] = [
         Module(
             name: "Pipeline",
             uses: ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "Sampling", "Iceberg"],
-            native: ["CSystem"]),
+            native: ["CSystem"])
     ],
     // Base of everything that touches the world.
     [
@@ -42,7 +42,7 @@ let rows: [[Module]] = [
         Module(name: "Arguments", uses: ["Configuration"]),
     ],
     [
-        Module(name: "Telemetry", uses: ["Threads"]),
+        Module(name: "Telemetry", uses: ["Threads"])
     ],
     // Clients: one foreign thing each, know nothing of spans or of one another.
     [
@@ -75,7 +75,7 @@ let rows: [[Module]] = [
         Module(
             name: "QueryEngine",
             uses: ["Iceberg", "JSON", "Workers", "Threads", "Telemetry"],
-            ),
+        ),
     ],
     [
         Module(
@@ -91,7 +91,7 @@ let rows: [[Module]] = [
                 "Telemetry", "Parquet", "ObjectStorage", "HTTPClient", "HTTPServer", "Database", "Workers",
                 "ShardRunner", "OTLPServer", "SpanLog", "IcebergCatalogs", "IcebergSink", "StateStores",
                 "QueryEngine", "AdminAPI", "Settings", "Configuration", "Arguments", "YAML",
-            ], native: ["CSystem"]),
+            ], native: ["CSystem"])
     ],
 ]
 
@@ -149,9 +149,22 @@ targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests("TidyTests", []),
+    tests(
+        "EngineTests",
+        [
+            "TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro",
+            "TraceGenerator", "Sampling", "Iceberg",
+        ]),
+    tests("ServerTests", ["Threads", "Telemetry", "CSystem"]),
+    tests(
+        "WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"],
+        resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
-    tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
+    tests(
+        "PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"],
+        resources: [.copy("Cases")]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression"]),
 ]

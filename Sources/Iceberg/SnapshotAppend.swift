@@ -254,12 +254,8 @@ extension SnapshotAppend {
                 throw error
             }
             return commit
-        } catch let error as FileError {
-            throw error
-        } catch let error as TableFormatError {
-            throw FileError(.corrupt, error.message)
         } catch {
-            throw FileError(.failed, "\(error)")
+            throw FileError(wrapping: error)
         }
     }
 }
