@@ -34,7 +34,7 @@ let rows: [[Module]] = [
         Module(
             name: "Pipeline",
             uses: ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "Sampling", "Iceberg"],
-            native: ["CSystem"]),
+            native: ["CSystem"])
     ],
     // Base of everything that touches the world.
     [
@@ -42,7 +42,7 @@ let rows: [[Module]] = [
         Module(name: "Arguments", uses: ["Configuration"]),
     ],
     [
-        Module(name: "Telemetry", uses: ["Threads"]),
+        Module(name: "Telemetry", uses: ["Threads"])
     ],
     // Clients: one foreign thing each, know nothing of spans or of one another.
     [
@@ -75,13 +75,13 @@ let rows: [[Module]] = [
         Module(
             name: "QueryEngine",
             uses: ["Iceberg", "JSON", "Workers", "Threads", "Telemetry"],
-            ),
+        ),
     ],
     [
         Module(
             name: "AdminAPI",
             uses: ["Pipeline", "TraceModel", "Sampling", "QueryEngine", "HTTPServer", "JSON", "Threads", "Telemetry"]),
-        Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling"]),
+        Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling", "Telemetry"]),
     ],
     [
         Module(
@@ -91,7 +91,7 @@ let rows: [[Module]] = [
                 "Telemetry", "Parquet", "ObjectStorage", "HTTPClient", "HTTPServer", "Database", "Workers",
                 "ShardRunner", "OTLPServer", "SpanLog", "IcebergCatalogs", "IcebergSink", "StateStores",
                 "QueryEngine", "AdminAPI", "Settings", "Configuration", "Arguments", "YAML",
-            ], native: ["CSystem"]),
+            ], native: ["CSystem"])
     ],
 ]
 
@@ -150,13 +150,23 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 }
 
 targets += [
-    tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
+    tests("TidyTests", []),
+    tests(
+        "EngineTests",
+        [
+            "TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro",
+            "TraceGenerator", "Sampling", "Iceberg",
+        ]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem"]),
-    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests(
+        "WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"],
+        resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
-    tests("PolicyTests", ["Configuration", "TraceModel", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
-    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Settings"]),
+    tests(
+        "PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"],
+        resources: [.copy("Cases")]),
+    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
 ]
 
 let package = Package(
