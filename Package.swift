@@ -135,7 +135,11 @@ for row in rows {
 }
 
 targets += [
-    .executableTarget(name: "tss", dependencies: ["Commands"], swiftSettings: swiftSettings)
+    .executableTarget(name: "tss", dependencies: ["Commands"], swiftSettings: swiftSettings),
+    .executableTarget(
+        name: "row-files-benchmark",
+        dependencies: ["IcebergSink", "Parquet", "Pipeline", "Iceberg", "OTLPWire", "TraceGenerator", "TraceModel"],
+        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py"], swiftSettings: swiftSettings),
 ]
 
 /// A test target sees what it tests and everything below it.
