@@ -6,7 +6,8 @@ public enum PolicyCatalog {
     /// One row for each kind that is built.
     public static let kinds: [any PolicyKind.Type] = [
         AlwaysSample.self, StatusCode.self, Latency.self, SpanCount.self, Probabilistic.self, Rate.self,
-        StringAttribute.self, NumericAttribute.self, BooleanAttribute.self, TraceFlags.self, And.self, Not.self, Drop.self,
+        StringAttribute.self, NumericAttribute.self, BooleanAttribute.self, TraceFlags.self, And.self, Not.self,
+        Drop.self,
     ]
 
     /// Kinds that the Collector has and this version has not.
@@ -101,6 +102,14 @@ public enum PolicyCatalog {
             }
         }
         return policies.map(\.kind)
+    }
+
+    /// "traces that take at least 5000 ms, and traces of 2 to 4 spans, of these a share of 0.5".
+    static func words(_ parts: [any PolicyKind]) -> String {
+        let rates = parts.compactMap { ($0 as? Rate).map { "of these a share of \(NumberText.of($0.probability))" } }
+        let others = parts.filter { !($0 is Rate) }.map(\.words)
+        if others.isEmpty { return parts.map(\.words).joined(separator: ", and ") }
+        return ([others.joined(separator: ", and ")] + rates).joined(separator: ", ")
     }
 
     static func joined(
