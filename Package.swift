@@ -151,6 +151,18 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
+    tests("TidyTests", []),
+    tests(
+        "EngineTests",
+        [
+            "TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro",
+            "TraceGenerator", "Sampling", "Iceberg",
+        ]),
+    tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression"]),
+    tests(
+        "WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"],
+        resources: [.copy("Fixtures")]),
+    tests("WorkerTests", ["Threads", "Workers"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
     tests(
         "PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"],
@@ -164,6 +176,10 @@ targets += [
     tests("TidyTests", []),
     tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
+    tests(
+        "CommitTests",
+        ["TraceModel", "JSON", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores"]),
+    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
 ]
 
 let package = Package(
