@@ -65,7 +65,7 @@ let rows: [[Module]] = [
             uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
         Module(
             name: "SpanLog",
-            uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
+            uses: ["Pipeline", "Iceberg", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
         Module(
             name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "Threads"]),
         Module(
@@ -135,7 +135,11 @@ for row in rows {
 }
 
 targets += [
-    .executableTarget(name: "tss", dependencies: ["Commands"], swiftSettings: swiftSettings)
+    .executableTarget(name: "tss", dependencies: ["Commands"], swiftSettings: swiftSettings),
+    .executableTarget(
+        name: "row-files-benchmark",
+        dependencies: ["IcebergSink", "Parquet", "Pipeline", "Iceberg", "OTLPWire", "TraceGenerator", "TraceModel"],
+        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py"], swiftSettings: swiftSettings),
 ]
 
 /// A test target sees what it tests and everything below it.
@@ -146,23 +150,15 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 }
 
 targets += [
-    tests("TidyTests", []),
-    tests(
-        "EngineTests",
-        [
-            "TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro",
-            "TraceGenerator", "Sampling", "Iceberg",
-        ]),
-    tests("ServerTests", ["Threads", "Telemetry", "CSystem"]),
-    tests(
-        "WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"],
-        resources: [.copy("Fixtures")]),
-    tests("WorkerTests", ["Threads", "Workers"]),
+    tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
-    tests(
-        "PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"],
-        resources: [.copy("Cases")]),
+    tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
+    tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
+    tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
+    tests("TidyTests", []),
+    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests("WorkerTests", ["Threads", "Workers"]),
 ]
 
 let package = Package(
