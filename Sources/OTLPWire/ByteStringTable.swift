@@ -1,0 +1,114 @@
+/// A set of byte strings with a number each, open-addressed, in flat arrays.
+///
+/// Built once from configuration, so its strings are nobody's attack; half the slots stay free.
+struct ByteStringTable: Sendable {
+    struct Slot: Sendable {
+        var hash: UInt64 = 0
+        var offset: UInt32 = 0
+        /// `UInt32.max` marks a free slot: no string is that long.
+        var count: UInt32 = .max
+        var firstValue: UInt32 = 0
+        var valueCount: UInt32 = 0
+    }
+
+    private(set) var slots: [Slot]
+    private(set) var bytes: [UInt8]
+    /// One bit for each value of `Self.filterBit` that occurs.
+    private(set) var filter: UInt64
+
+    var isEmpty: Bool { bytes.isEmpty && filter == 0 }
+
+    /// - Parameter entries: Distinct strings, each with a range of values.
+    init(_ entries: [(string: [UInt8], values: Range<Int>)]) {
+        var capacity = 2
+        while capacity < entries.count * 2 { capacity *= 2 }
+        slots = Array(repeating: Slot(), count: capacity)
+        bytes = []
+        filter = 0
+        for entry in entries {
+            let hash = Self.hash(entry.string.span.bytes, from: 0, to: entry.string.count)
+            filter |= 1 << (hash >> 58)
+            var index = Int(truncatingIfNeeded: hash) & (capacity - 1)
+            while slots[index].count != .max { index = (index + 1) & (capacity - 1) }
+            slots[index] = Slot(
+                hash: hash, offset: UInt32(bytes.count), count: UInt32(entry.string.count),
+                firstValue: UInt32(entry.values.lowerBound), valueCount: UInt32(entry.values.count))
+            bytes.append(contentsOf: entry.string)
+        }
+    }
+
+    /// The values of the string at `start..<end`, empty when it is not in the set.
+    @inline(never)
+    func values(_ candidate: borrowing RawSpan, from start: Int, to end: Int) -> Range<Int>? {
+        values(candidate, from: start, to: end, hash: Self.hash(candidate, from: start, to: end))
+    }
+
+    func values(
+        _ candidate: borrowing RawSpan, from start: Int, to end: Int, hash: UInt64
+    ) -> Range<Int>? {
+        let mask = slots.count &- 1
+        var index = Int(truncatingIfNeeded: hash) & mask
+        while true {
+            let slot = slots[index]
+            if slot.count == .max { return nil }
+            if slot.hash == hash, Int(slot.count) == end &- start,
+                equal(
+                    candidate, at: start, bytes.span.bytes, at: Int(slot.offset), count: end &- start)
+            {
+                let first = Int(slot.firstValue)
+                return first..<(first &+ Int(slot.valueCount))
+            }
+            index = (index &+ 1) & mask
+        }
+    }
+
+    /// Of the length, the first four bytes and the last one: cheap, and enough to tell attribute keys apart.
+    @inline(__always)
+    static func hash(_ string: borrowing RawSpan, from start: Int, to end: Int) -> UInt64 {
+        let count = end &- start
+        guard count >= 4 else { return shortHash(string, from: start, to: end) }
+        return hash(
+            count: UInt64(truncatingIfNeeded: count), first: UInt64(string.word32(at: start)),
+            last: UInt64(string.byte(at: end &- 1)))
+    }
+
+    /// - Parameters:
+    ///   - first: The first four bytes, little endian.
+    ///   - last: The last byte.
+    @inline(__always)
+    static func hash(count: UInt64, first: UInt64, last: UInt64) -> UInt64 {
+        // An odd constant without pattern: 2^64 divided by the golden ratio.
+        let product = (first | last << 32 | count << 40) &* 0x9E37_79B9_7F4A_7C15
+        return product ^ product >> 29
+    }
+
+    private static func shortHash(_ string: borrowing RawSpan, from start: Int, to end: Int) -> UInt64 {
+        var first: UInt64 = 0
+        for offset in start..<end {
+            first = first << 8 | UInt64(string.byte(at: offset))
+        }
+        return hash(count: UInt64(end - start), first: first, last: 0)
+    }
+}
+
+/// Whether two stretches of `count` bytes are the same.
+@inline(__always)
+func equal(
+    _ one: borrowing RawSpan, at oneStart: Int, _ other: borrowing RawSpan, at otherStart: Int,
+    count: Int
+) -> Bool {
+    var offset = 0
+    while count &- offset >= 8 {
+        guard one.word64(at: oneStart &+ offset) == other.word64(at: otherStart &+ offset) else {
+            return false
+        }
+        offset &+= 8
+    }
+    while offset < count {
+        guard one.byte(at: oneStart &+ offset) == other.byte(at: otherStart &+ offset) else {
+            return false
+        }
+        offset &+= 1
+    }
+    return true
+}

@@ -1,0 +1,195 @@
+import TraceModel
+
+/// A value to be matched: a scalar `AnyValue`, or one of the span's fields.
+struct MatcherValue {
+    var kind: AttributeKind = .empty
+    /// Of a string or bytes.
+    var start = 0
+    var end = 0
+    /// Of a bool, an int or a double.
+    var bits: UInt64 = 0
+}
+
+extension MatcherProgram {
+    /// Adds the terms that the checks of `range` find true of the value.
+    func run(
+        _ range: Range<Int>, on value: MatcherValue, in bytes: borrowing RawSpan,
+        into hits: inout TermSet
+    ) {
+        for index in range where holds(checks[index], value, in: bytes) {
+            hits.formUnion(checks[index].terms)
+        }
+    }
+
+    private func holds(_ check: Check, _ value: MatcherValue, in bytes: borrowing RawSpan) -> Bool {
+        switch check.operation {
+        case .exists: true
+        case .equals, .isIn, .hasPrefix, .hasSuffix, .contains:
+            value.kind == .string ? textHolds(check, value, in: bytes) : false
+        case .isBool: value.kind == .bool && value.bits == UInt64(bitPattern: check.lower)
+        case .intIn:
+            value.kind == .int && Int64(bitPattern: value.bits) >= check.lower
+                && Int64(bitPattern: value.bits) <= check.upper
+        case .doubleIn:
+            value.kind == .double
+                && Double(bitPattern: value.bits) >= Double(bitPattern: UInt64(bitPattern: check.lower))
+                && Double(bitPattern: value.bits) <= Double(bitPattern: UInt64(bitPattern: check.upper))
+        }
+    }
+
+    private func textHolds(
+        _ check: Check, _ value: MatcherValue, in bytes: borrowing RawSpan
+    ) -> Bool {
+        if check.operation == .isIn {
+            return sets[check.set].values(bytes, from: value.start, to: value.end) != nil
+        }
+        let operand = operands.span.bytes
+        let count = check.operandEnd - check.operandStart
+        guard value.end - value.start >= count else { return false }
+        switch check.operation {
+        case .equals:
+            guard value.end - value.start == count else { return false }
+            return equal(bytes, at: value.start, operand, at: check.operandStart, count: count)
+        case .hasPrefix:
+            return equal(bytes, at: value.start, operand, at: check.operandStart, count: count)
+        case .hasSuffix:
+            return equal(bytes, at: value.end - count, operand, at: check.operandStart, count: count)
+        default:
+            return contains(operand, from: check.operandStart, count: count, value, in: bytes)
+        }
+    }
+
+    private func contains(
+        _ operand: borrowing RawSpan, from operandStart: Int, count: Int, _ value: MatcherValue,
+        in bytes: borrowing RawSpan
+    ) -> Bool {
+        guard count > 0 else { return true }
+        let first = operand.byte(at: operandStart)
+        var start = value.start
+        while start + count <= value.end {
+            if bytes.byte(at: start) == first,
+                equal(bytes, at: start, operand, at: operandStart, count: count)
+            {
+                return true
+            }
+            start += 1
+        }
+        return false
+    }
+
+    // MARK: Clauses
+
+    /// Bits of the clauses that need the span, given the terms that hold on it and its resource.
+    @inline(never)
+    func bits(of hits: TermSet) -> UInt64 {
+        var bits: UInt64 = 0
+        let firing = hits & triggers
+        for word in 0..<4 {
+            var rest = firing.words[word]
+            while rest != 0 {
+                let term = word * 64 + rest.trailingZeroBitCount
+                rest &= rest - 1
+                for index in triggered[term] where clauses[index].holds(hits) {
+                    bits |= clauses[index].bits
+                }
+            }
+        }
+        for clause in untriggered where clause.holds(hits) { bits |= clause.bits }
+        return bits
+    }
+
+    /// Bits of the clauses over the resource alone.
+    func resourceBits(of hits: TermSet) -> UInt64 {
+        var bits: UInt64 = 0
+        for clause in resourceClauses where clause.holds(hits) { bits |= clause.bits }
+        return bits
+    }
+
+    // MARK: Attributes
+
+    /// Runs the checks on the attributes of a resource.
+    ///
+    /// - Parameter range: The body of a `Resource`.
+    func match(
+        resource range: ByteRange, in bytes: borrowing RawSpan, limits: WireLimits
+    ) throws(WireError) -> TermSet {
+        var hits = TermSet()
+        guard !resourceKeys.isEmpty else { return hits }
+        var cursor = WireCursor(range, limits: limits)
+        while let field = try cursor.next(in: bytes) {
+            guard field.number == 1 else { continue }  // attributes
+            let attribute = try field.rangeValue()
+            match(
+                attribute: attribute.lowerBound, to: attribute.upperBound, keys: resourceKeys,
+                in: bytes, into: &hits)
+        }
+        return hits
+    }
+
+    /// Runs the checks on one attribute. One that is not well-formed matches nothing; whether the
+    /// message is refused for it is the validation's matter, not that of the program at work.
+    ///
+    /// - Parameter start: Of the body of the `KeyValue`.
+    @inline(never)
+    func match(
+        attribute start: Int, to end: Int, keys: ByteStringTable, in bytes: borrowing RawSpan,
+        into hits: inout TermSet
+    ) {
+        guard let attribute = try? MatcherAttribute(from: start, to: end, in: bytes) else { return }
+        guard
+            let range = keys.values(bytes, from: attribute.keyStart, to: attribute.keyEnd)
+        else { return }
+        run(range, on: attribute.value, in: bytes, into: &hits)
+    }
+}
+
+extension MatcherProgram.Clause {
+    @inline(__always)
+    func holds(_ hits: TermSet) -> Bool {
+        hits.isSuperset(of: required) && hits.isDisjoint(with: forbidden)
+    }
+}
+
+/// Key and value of a `KeyValue` in whatever order and however often they were sent.
+struct MatcherAttribute {
+    var keyStart = 0
+    var keyEnd = 0
+    var value = MatcherValue()
+
+    init(from start: Int, to end: Int, in bytes: borrowing RawSpan) throws(WireError) {
+        var cursor = WireCursor(from: start, to: end)
+        while let field = try cursor.next(in: bytes) {
+            switch field.number {
+            case 1:
+                let key = try field.rangeValue()
+                keyStart = key.lowerBound
+                keyEnd = key.upperBound
+            case 2: try value.merge(try field.rangeValue(), in: bytes)
+            default: break
+            }
+        }
+    }
+}
+
+extension MatcherValue {
+    /// The last member of the oneof wins, over all occurrences of the value.
+    mutating func merge(_ range: ByteRange, in bytes: borrowing RawSpan) throws(WireError) {
+        var cursor = WireCursor(range)
+        while let field = try cursor.next(in: bytes) {
+            switch field.number {
+            case 1: self = MatcherValue(.string, try field.rangeValue())
+            case 2: self = MatcherValue(kind: .bool, bits: try field.varintValue() == 0 ? 0 : 1)
+            case 3: self = MatcherValue(kind: .int, bits: try field.varintValue())
+            case 4: self = MatcherValue(kind: .double, bits: try field.fixed64Value())
+            case 5: self = MatcherValue(.array, try field.rangeValue())
+            case 6: self = MatcherValue(.keyValueList, try field.rangeValue())
+            case 7: self = MatcherValue(.bytes, try field.rangeValue())
+            default: break
+            }
+        }
+    }
+
+    init(_ kind: AttributeKind, _ range: ByteRange) {
+        self.init(kind: kind, start: range.lowerBound, end: range.upperBound)
+    }
+}

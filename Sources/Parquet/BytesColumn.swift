@@ -1,0 +1,165 @@
+import CParquet
+
+/// Texts or byte strings of one row group; emptied and used again for the next.
+///
+///     bytes  GET/pathGETmain          ends  3, 8, 11, 15
+public struct BytesColumn: ~Copyable {
+    var bytes: ColumnMemory<UInt8>
+    var ends: ColumnMemory<UInt32>
+    var presence: ColumnPresence
+
+    /// - Parameters:
+    ///   - isOptional: Whether rows may be null; of a flat column only.
+    ///   - capacity: Values.
+    public init(isOptional: Bool = false, capacity: Int = 8192) {
+        bytes = ColumnMemory(capacity: capacity * 16)
+        ends = ColumnMemory(capacity: capacity)
+        presence = ColumnPresence(isOptional: isOptional, capacity: capacity)
+    }
+
+    /// Values, nulls not counted.
+    public var count: Int { ends.count }
+
+    /// Bytes of all values: what the caller bounds a row group by.
+    public var byteCount: Int { bytes.count }
+
+    public mutating func appendNull() { presence.appendNull() }
+
+    /// Appends `source[start..<end]` as it is.
+    public mutating func append(bytes source: borrowing RawSpan, from start: Int, to end: Int) {
+        copy(source, from: start, to: end)
+        finish()
+    }
+
+    /// Appends a text, with U+FFFD for each part of it that is not UTF-8.
+    ///
+    /// - Returns: Whether it was UTF-8 as it is.
+    @discardableResult
+    public mutating func append(text source: borrowing RawSpan, from start: Int, to end: Int) -> Bool {
+        precondition(start >= 0 && start <= end && end <= source.byteCount)
+        if isASCII(source, from: start, to: end) {
+            copy(source, from: start, to: end)
+            finish()
+            return true
+        }
+        let (repaired, isValid) = source.withUnsafeBytes { all in
+            let text = all[start..<end]
+            let repaired = String(decoding: text, as: UTF8.self)
+            return (repaired, repaired.utf8.elementsEqual(text))
+        }
+        append(text: repaired)
+        return isValid
+    }
+
+    public mutating func append(text: String) {
+        var text = text
+        text.withUTF8 { utf8 in
+            bytes.reserve(utf8.count)
+            if let first = utf8.baseAddress {
+                (bytes.base + bytes.count).initialize(from: first, count: utf8.count)
+            }
+            bytes.extend(by: utf8.count)
+        }
+        finish()
+    }
+
+    public mutating func append(bytes source: [UInt8]) {
+        append(bytes: source.span.bytes, from: 0, to: source.count)
+    }
+
+    /// Appends 16 lower-case hexadecimal digits.
+    public mutating func append(hexadecimal word: UInt64) {
+        writeDigits(of: word)
+        finish()
+    }
+
+    /// Appends 32 lower-case hexadecimal digits.
+    public mutating func append(hexadecimal high: UInt64, _ low: UInt64) {
+        writeDigits(of: high)
+        writeDigits(of: low)
+        finish()
+    }
+
+    /// Appends two lower-case hexadecimal digits for each byte of `source[start..<end]`.
+    public mutating func append(hexadecimal source: borrowing RawSpan, from start: Int, to end: Int) {
+        for offset in start..<end {
+            let byte = source.unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+            bytes.append(Self.digit(byte >> 4))
+            bytes.append(Self.digit(byte & 15))
+        }
+        finish()
+    }
+
+    /// Appends the value that is last once more, `count` times.
+    public mutating func repeatLast(count: Int) {
+        guard count > 0 else { return }
+        precondition(ends.count > 0)
+        let end = Int(ends.base[ends.count - 1])
+        let start = ends.count > 1 ? Int(ends.base[ends.count - 2]) : 0
+        bytes.reserve((end - start) * count)
+        for _ in 0..<count {
+            (bytes.base + bytes.count).initialize(from: bytes.base + start, count: end - start)
+            bytes.extend(by: end - start)
+            finish()
+        }
+    }
+
+    public mutating func removeAll() {
+        bytes.removeAll()
+        ends.removeAll()
+        presence.removeAll()
+    }
+
+    borrowing func values() -> cpq_values {
+        cpq_values(count: Int64(ends.count), values: bytes.base, ends: ends.base)
+    }
+
+    private mutating func finish() {
+        // The caller ends a row group at 64 MiB; 4 GiB are beyond reach (a value is part of a message below 2 GiB).
+        ends.append(UInt32(bytes.count))
+        presence.append(true)
+    }
+
+    private mutating func copy(_ source: borrowing RawSpan, from start: Int, to end: Int) {
+        precondition(start >= 0 && start <= end && end <= source.byteCount)
+        let count = end - start
+        bytes.reserve(count)
+        let target = bytes.base + bytes.count
+        source.withUnsafeBytes { all in
+            guard let first = all.baseAddress else { return }
+            UnsafeMutableRawPointer(target).copyMemory(from: first + start, byteCount: count)
+        }
+        bytes.extend(by: count)
+    }
+
+    private mutating func writeDigits(of word: UInt64) {
+        bytes.reserve(16)
+        let target = bytes.base + bytes.count
+        var shift: UInt64 = 64
+        for index in 0..<16 {
+            shift &-= 4
+            target[index] = Self.digit(UInt8(truncatingIfNeeded: word &>> shift) & 15)
+        }
+        bytes.extend(by: 16)
+    }
+
+    @inline(__always)
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "a") &- 10 &+ value
+    }
+}
+
+/// Eight bytes at a time: most texts of a trace are ASCII, and need no further look.
+func isASCII(_ source: borrowing RawSpan, from start: Int, to end: Int) -> Bool {
+    var offset = start
+    var seen: UInt64 = 0
+    while end &- offset >= 8 {
+        seen |= source.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        offset &+= 8
+    }
+    while offset < end {
+        seen |= UInt64(source.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
+        offset &+= 1
+    }
+    return seen & 0x8080_8080_8080_8080 == 0
+}

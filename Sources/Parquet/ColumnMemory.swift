@@ -1,0 +1,52 @@
+/// Flat memory that grows by doubling and keeps what it has when it is emptied.
+///
+/// Owned by one column and freed with it; no pointer into it outlives a call.
+struct ColumnMemory<Element: BitwiseCopyable>: ~Copyable {
+    private(set) var base: UnsafeMutablePointer<Element>
+    private(set) var count = 0
+    private(set) var capacity: Int
+
+    init(capacity: Int) {
+        self.capacity = max(capacity, 16)
+        base = .allocate(capacity: self.capacity)
+    }
+
+    deinit { base.deallocate() }
+
+    @inline(__always)
+    mutating func append(_ element: Element) {
+        if count == capacity { grow(toHold: count + 1) }
+        (base + count).initialize(to: element)
+        count &+= 1
+    }
+
+    mutating func append(repeating element: Element, count added: Int) {
+        reserve(added)
+        (base + count).initialize(repeating: element, count: added)
+        count += added
+    }
+
+    /// Room for `added` more elements; they are written through `base` and announced by `extend`.
+    @inline(__always)
+    mutating func reserve(_ added: Int) {
+        if added > capacity &- count { grow(toHold: count + added) }
+    }
+
+    @inline(__always)
+    mutating func extend(by added: Int) {
+        precondition(added >= 0 && added <= capacity &- count)
+        count &+= added
+    }
+
+    mutating func removeAll() { count = 0 }
+
+    @inline(never)
+    private mutating func grow(toHold needed: Int) {
+        let larger = max(capacity * 2, needed)
+        let moved = UnsafeMutablePointer<Element>.allocate(capacity: larger)
+        moved.moveInitialize(from: base, count: count)
+        base.deallocate()
+        base = moved
+        capacity = larger
+    }
+}

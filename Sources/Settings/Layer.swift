@@ -1,0 +1,79 @@
+internal import Configuration
+
+/// What one source gives: values by key, and what was wrong with the names.
+struct Layer {
+    var values: [String: Node] = [:]
+    var problems = Problems()
+
+    /// The keys that a source is read by.
+    struct Vocabulary {
+        var declarations: [Declaration]
+        var unbuilt: [UnbuiltKey]
+
+        static let current = Vocabulary(declarations: Declaration.all, unbuilt: UnbuiltKey.all)
+
+        /// The key that a name stands for, its alias followed; nil when it is none.
+        func declaration(_ name: String) -> Declaration? {
+            declarations.first { $0.key == name || $0.aliasKey == name }
+        }
+
+        func unbuilt(_ name: String) -> UnbuiltKey? { unbuilt.first { $0.covers(name) } }
+
+        func isSection(_ name: String) -> Bool {
+            declarations.contains { $0.key.hasPrefix(name + ".") }
+                || unbuilt.contains { $0.key.hasPrefix(name + ".") }
+        }
+
+        /// Names that a person may have meant.
+        var names: [String] { declarations.map(\.key) + unbuilt.map(\.key) }
+    }
+
+    /// Takes a value under a dotted name: a key, or a section with keys below it.
+    mutating func take(_ node: Node, as name: String, keyPlace: Place, _ vocabulary: Vocabulary) {
+        if let declaration = vocabulary.declaration(name) {
+            guard !node.isNull else { return }
+            if let other = values[declaration.key] {
+                problems.error(
+                    at: keyPlace, key: name, "the same as \(declaration.key), which is given at \(other.place)")
+            } else {
+                values[declaration.key] = node
+            }
+        } else if vocabulary.isSection(name) {
+            takeSection(node, as: name, keyPlace: keyPlace, vocabulary)
+        } else if let unbuilt = vocabulary.unbuilt(name) {
+            problems.error(at: keyPlace, key: name, unbuilt.reason)
+        } else {
+            problems.error(at: keyPlace, key: name, "unknown key" + hint(name, vocabulary))
+        }
+    }
+
+    private mutating func takeSection(
+        _ node: Node, as name: String, keyPlace: Place, _ vocabulary: Vocabulary
+    ) {
+        guard !node.isNull else { return }
+        do throws(ReadError) {
+            for entry in try node.map() {
+                take(entry.value, as: name + "." + entry.key, keyPlace: entry.keyPlace, vocabulary)
+            }
+        } catch {
+            problems.error(at: node.place, key: name, error.message)
+        }
+    }
+
+    private func hint(_ name: String, _ vocabulary: Vocabulary) -> String {
+        let hint = NearestName.hint(name, among: vocabulary.names)
+        if !hint.isEmpty { return hint }
+        // A right last part in the wrong section: otlp.health_port.
+        guard let last = name.split(separator: ".").last, name.contains(".") else { return "" }
+        let elsewhere = vocabulary.declarations.first { $0.key.hasSuffix("." + last) }
+        return elsewhere.map { "; did you mean \($0.key)?" } ?? ""
+    }
+}
+
+extension Declaration {
+    /// The alias with its section.
+    var aliasKey: String? {
+        guard let alias, let dot = key.lastIndex(of: ".") else { return nil }
+        return String(key[...dot]) + alias
+    }
+}

@@ -1,0 +1,22 @@
+public import Configuration
+public import Sampling
+
+/// Section `sampling`: the simple keys, the written policies, and the sampler made of them.
+public struct SamplingSettings: Sendable {
+    public var simple = SimpleSampling()
+    /// `sampling.policies` as written.
+    var policies: Node?
+    /// The effective policies, compiled. Made by `load`; before that the one of the defaults.
+    public internal(set) var sampler: Sampler
+
+    init() {
+        do throws(SamplingError) {
+            sampler = try Sampler(policies: simple.policies())
+        } catch {
+            preconditionFailure("the default policies do not compile: \(error)")
+        }
+    }
+
+    /// The effective policies in words, one line each, in the order in which they are credited.
+    public var words: [String] { sampler.policies.map(\.words) }
+}
