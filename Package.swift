@@ -42,7 +42,7 @@ let rows: [[Module]] = [
         Module(name: "Arguments", uses: ["Configuration"]),
     ],
     [
-        Module(name: "Telemetry", uses: ["Threads", "JSON"]),
+        Module(name: "Telemetry", uses: ["Threads"]),
     ],
     // Clients: one foreign thing each, know nothing of spans or of one another.
     [
@@ -151,6 +151,7 @@ targets += [
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
     tests("PolicyTests", ["Configuration", "TraceModel", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Settings"]),
+    tests("ServerTests", ["Threads", "Telemetry"]),
 ]
 
 let package = Package(

@@ -1,4 +1,4 @@
-public import TraceModel
+internal import TraceModel
 
 /// One question about a trace, compiled: fixed layout, no references, asked without allocating.
 public struct Condition: Hashable, Sendable {

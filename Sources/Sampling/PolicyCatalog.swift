@@ -15,6 +15,13 @@ public enum PolicyCatalog {
         "bytes_limiting", "ottl_condition", "composite",
     ]
 
+    /// The names of a kind's members: those it asks for when it reads an empty map.
+    public static func members(of kind: any PolicyKind.Type) -> [String] {
+        var fields = Fields(nil, path: "", place: .builtIn)
+        _ = kind.init(reading: &fields)
+        return fields.known
+    }
+
     /// Reads `policies: [{name, type, <type>: {…}}]`.
     ///
     /// - Returns: The policies that could be read; what is wrong with the others is in `problems`.
