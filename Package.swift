@@ -147,6 +147,7 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
+    tests("ServerTests", ["Threads", "Telemetry", "CSystem"]),
     tests("WorkerTests", ["Threads", "Workers"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
     tests("PolicyTests", ["Configuration", "TraceModel", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),

@@ -29,7 +29,7 @@ extension LogFormat {
     }
 
     private func writeText(_ record: LogRecord, into line: inout String) {
-        let level = record.level.name.uppercased().prefix(5)
+        let level = record.level.label
         line += Timestamp.text(milliseconds: record.time)
         line += String(repeating: " ", count: 6 - level.count)
         line += "\(level) \(record.module): "
@@ -44,7 +44,7 @@ extension LogFormat {
 
     private func writeJSON(_ record: LogRecord, into line: inout String) {
         line += "{\"timestamp\":\"\(Timestamp.text(milliseconds: record.time))\",\"level\":\""
-        line += record.level.name.uppercased()
+        line += record.level.label
         line += "\",\"target\":"
         Self.writeQuoted("\(LogFilter.program)::\(record.module)", into: &line)
         line += ",\"message\":"

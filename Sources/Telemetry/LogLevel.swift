@@ -20,6 +20,9 @@ public enum LogLevel: UInt8, Comparable, Sendable, CaseIterable {
     }
 
     public var name: String { String(describing: self) }
+
+    /// In the lines, at most five letters.
+    var label: String { self == .warning ? "WARN" : name.uppercased() }
 }
 
 /// Which lines are written: one level for all, others for some modules, as in `info,otlp_server=debug`.
