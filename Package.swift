@@ -152,7 +152,6 @@ targets += [
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
     tests("PolicyTests", ["Configuration", "TraceModel", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Settings"]),
-    tests("ServerTests", ["Threads", "Telemetry"]),
 ]
 
 let package = Package(
