@@ -75,7 +75,7 @@ let rows: [[Module]] = [
         Module(
             name: "QueryEngine",
             uses: ["Iceberg", "JSON", "Workers", "Threads", "Telemetry"],
-            ),
+            embeds: ["Worker/query_worker.py"]),
     ],
     [
         Module(
