@@ -28,7 +28,7 @@ let rows: [[Module]] = [
     ],
     [
         Module(name: "Sampling", uses: ["TraceModel", "Configuration", "OTLPWire"]),
-        Module(name: "Iceberg", uses: ["JSON", "Avro"]),
+        Module(name: "Iceberg", uses: ["JSON", "Compression", "Avro"]),
     ],
     [
         Module(
@@ -148,6 +148,7 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem"]),
+    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
     tests("PolicyTests", ["Configuration", "TraceModel", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),

@@ -37,7 +37,7 @@ public struct Probabilistic: BasicPolicyKind {
         // ratio = significand · 2^exponent, the significand a whole number of 53 bits.
         let significand = UInt128(ratio.significandBitPattern | 1 << 52)
         let shift = 52 - Int(ratio.exponent)
-        return shift > 127 ? 0 : UInt64(significand * UInt128(UInt64.max) >> UInt128(shift))
+        return shift > 127 ? 0 : UInt64((significand * UInt128(UInt64.max)) >> UInt128(shift))
     }
 
     public func condition(_ compiler: inout PolicyCompiler) -> Condition {
