@@ -148,7 +148,7 @@ public final class QueryEngine: Sendable {
 
     private func replace(_ worker: QueryWorker, because error: QueryError) {
         logger.info(
-            "query worker replaced", metadata: ["code": error.code.description, "message": error.message])
+            "query worker replaced", metadata: ["code": "\(error.code)", "message": "\(error.message)"])
         discard(worker)
         _ = empty.offer(worker.slot)
     }
@@ -170,7 +170,7 @@ public final class QueryEngine: Sendable {
                     defer { state.lastError = error.message }
                     return state.lastError != error.message && !state.isStopping
                 }
-                if isNews { logger.warning("query engine unavailable", metadata: ["error": error.message]) }
+                if isNews { logger.warning("query engine unavailable", metadata: ["error": "\(error.message)"]) }
                 _ = empty.offer(slot)
                 if !self.pause(pause) { return }
                 pause = min(2 * pause, Self.restartPause.upperBound)

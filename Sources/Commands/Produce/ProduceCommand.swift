@@ -80,7 +80,7 @@ struct ProducePlan {
         let seed = arguments.integer("seed").map { UInt64($0) } ?? UInt64.random(in: 0...UInt64(UInt32.max))
         var start = UInt64(WallClock.nanoseconds)
         if let text = arguments.text("start-at") {
-            guard let moment = Timestamp(rfc3339: text), moment.nanoseconds >= 0 else {
+            guard let moment = WrittenTime(rfc3339: text), moment.nanoseconds >= 0 else {
                 throw ProduceFailure(message: "--start-at \(text) is no RFC 3339 time such as 2026-01-31T12:00:00Z")
             }
             start = UInt64(moment.nanoseconds)

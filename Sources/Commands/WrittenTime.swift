@@ -1,11 +1,7 @@
-/// A moment in UTC, as RFC 3339 writes it.
-struct Timestamp: Hashable {
+/// A moment that a person wrote down.
+struct WrittenTime: Hashable {
     /// Since 1970.
     var nanoseconds: Int64
-
-    init(nanoseconds: Int64) {
-        self.nanoseconds = nanoseconds
-    }
 
     /// Reads `2026-01-31T12:00:00.25Z` or with an offset such as `+01:00`; nil for anything else.
     init?(rfc3339 text: String) {
@@ -59,29 +55,12 @@ struct Timestamp: Hashable {
         nanoseconds = scaled + fraction
     }
 
-    /// `2026-01-31T12:00:00.250Z`
-    var rfc3339: String {
-        let milliseconds = nanoseconds / 1_000_000
-        let seconds = milliseconds >= 0 ? milliseconds / 1000 : (milliseconds - 999) / 1000
-        let (year, month, day) = Self.date(days: seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400)
-        let ofDay = ((seconds % 86_400) + 86_400) % 86_400
-        let rest = milliseconds - seconds * 1000
-        return Self.padded(year, 4) + "-" + Self.padded(month, 2) + "-" + Self.padded(day, 2) + "T"
-            + Self.padded(ofDay / 3600, 2) + ":" + Self.padded(ofDay / 60 % 60, 2) + ":" + Self.padded(ofDay % 60, 2)
-            + "." + Self.padded(rest, 3) + "Z"
-    }
-
-    private static func padded(_ number: Int64, _ width: Int) -> String {
-        let text = String(number)
-        return String(repeating: "0", count: max(0, width - text.count)) + text
-    }
-
     private static func dayCount(_ year: Int64, _ month: Int64) -> Int64 {
         if month == 2 { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28 }
         return [4, 6, 9, 11].contains(month) ? 30 : 31
     }
 
-    // Days since 1970-03-01-based eras of 400 years, in which every year ends with February: leap days come last.
+    // Eras of 400 years whose years begin in March, so that leap days come last.
     private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
         let shifted = month <= 2 ? year - 1 : year
         let era = (shifted >= 0 ? shifted : shifted - 399) / 400
@@ -89,17 +68,5 @@ struct Timestamp: Hashable {
         let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
         let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
         return era * 146_097 + dayOfEra - 719_468
-    }
-
-    private static func date(days: Int64) -> (Int64, Int64, Int64) {
-        let shifted = days + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let month = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * month + 2) / 5 + 1
-        let year = yearOfEra + era * 400 + (month < 10 ? 0 : 1)
-        return (year, month < 10 ? month + 3 : month - 9, day)
     }
 }
