@@ -81,7 +81,7 @@ let rows: [[Module]] = [
         Module(
             name: "AdminAPI",
             uses: ["Pipeline", "TraceModel", "Sampling", "QueryEngine", "HTTPServer", "JSON", "Threads", "Telemetry"]),
-        Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling"]),
+        Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling", "Telemetry"]),
     ],
     [
         Module(
@@ -146,13 +146,14 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 }
 
 targets += [
+    tests("TidyTests", []),
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem"]),
     tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
-    tests("PolicyTests", ["Configuration", "TraceModel", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
-    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Settings"]),
+    tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
+    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
 ]
 
 let package = Package(

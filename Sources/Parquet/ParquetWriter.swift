@@ -197,3 +197,12 @@ public struct ParquetBounds: Sendable, Hashable {
         return bytes.count == 4 ? Int64(Int32(truncatingIfNeeded: bits)) : Int64(bitPattern: bits)
     }
 }
+
+/// What is done with a file whole.
+public enum ParquetFile {
+    /// Deletes a file of this machine; succeeds also when it was not there.
+    @discardableResult
+    public static func remove(_ path: String) -> Bool {
+        cpq_remove_local(path) == 0
+    }
+}

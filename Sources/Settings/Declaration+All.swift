@@ -118,8 +118,8 @@ extension Declaration {
 
     private static let observability: [Declaration] = [
         Declaration(
-            "observability.log_level", .logLevel(\.observability.logLevel),
-            "`trace`, `debug`, `info`, `warn`, `error` or `off`, and `name=level` for parts: `info,otlp=debug`. "
+            "observability.log_level", .logFilter(\.observability.logFilter),
+            "`trace`, `debug`, `info`, `warning`, `error` or `off`, and `module=level` for parts: `info,otlp_server=debug`. "
                 + "The variables `RUST_LOG` and `LOG_LEVEL` stand above the file and below `TSS__OBSERVABILITY__LOG_LEVEL`."),
         Declaration("observability.json_logging", .boolean(\.observability.usesJSON), "Log lines as JSON objects."),
         Declaration("observability.metrics_addr", .text(\.observability.metricsAddress), "Address of the metrics page."),

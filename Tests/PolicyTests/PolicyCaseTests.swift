@@ -69,7 +69,9 @@ struct PolicyCaseTests {
             spans: UInt32(fields.integer("spans") ?? 1), milliseconds: fields.integer("ms") ?? 10,
             statuses: StatusCode.Code.allCases.filter { statuses.contains($0.name) },
             isFlagged: fields.boolean("flagged") ?? false,
-            randomness: fields.integer("rv").map { UInt64($0) })
+            randomness: fields.integer("rv").map { UInt64($0) },
+            matches: try ScannedTrace.matches(
+                sampler.program, spans: fields.list("attributes") ?? [], resource: fields.node("resource")))
         let decision = sampler.decide(trace)
         let votes = sampler.votes(trace)
         if let verdict = fields.text("verdict") {

@@ -1,4 +1,5 @@
 import Configuration
+import OTLPWire
 import Testing
 import TraceModel
 
@@ -106,5 +107,23 @@ struct SamplerTests {
         let sampler = try policies(SimpleSampling())
         let decision = Decision(verdict: .dropped, reason: .forceRule, policy: "r1", adjustedCount: 0)
         #expect(sampler.explanation(of: decision, for: .fixture()) == "dropped by force rule r1")
+    }
+}
+
+struct AttributeLimitTests {
+    @Test func `refuses more questions about attributes than the scanner has bits`() throws {
+        func sampler(_ count: Int) throws(SamplingError) -> Sampler {
+            try Sampler(
+                policies: (0..<count).map { index in
+                    PolicyConfiguration(name: "p\(index)", kind: BooleanAttribute(key: "k\(index)", value: true))
+                })
+        }
+        #expect(try !sampler(64).program.isEmpty)
+        let error = #expect(throws: SamplingError.self) { try sampler(65) }
+        #expect(error?.description.contains("65 different questions about attributes; at most 64") == true)
+    }
+
+    @Test func `a set without attributes asks the scanner nothing`() throws {
+        #expect(try Sampler(policies: SimpleSampling().policies()).program.isEmpty)
     }
 }

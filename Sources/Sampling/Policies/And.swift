@@ -22,7 +22,7 @@ public struct And: PolicyKind {
 
     public var words: String { parts.map(\.words).joined(separator: ", and ") }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String {
-        PolicyCatalog.joined(parts, trace)
+    public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
+        PolicyCatalog.joined(parts, trace, &answers)
     }
 }

@@ -24,7 +24,7 @@ public struct Drop: PolicyKind {
         parts.map(\.words).joined(separator: ", and ") + ", before any other policy is asked, errors too"
     }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String {
-        PolicyCatalog.joined(parts, trace)
+    public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
+        PolicyCatalog.joined(parts, trace, &answers)
     }
 }

@@ -48,10 +48,9 @@ public struct Probabilistic: BasicPolicyKind {
 
     public var words: String { "\(NumberText.of(percentage)) % of the traces, by hash" }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String {
+    public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
         let share = "probabilistic \(NumberText.of(percentage)) %"
         if percentage <= 0 || percentage >= 100 { return share }
-        let hash = FNV1a().adding(salt).adding(trace.traceID).state
-        return "\(share) \(hash <= Self.limit(ratio: percentage / 100) ? "yes" : "no")"
+        return "\(share) \(isMet ? "yes" : "no")"
     }
 }
