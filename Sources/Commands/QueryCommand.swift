@@ -46,7 +46,7 @@ enum QueryCommand {
         return 1
     }
 
-    private static func answer(_ request: QueryRequest, settings: Settings) throws -> QueryResult {
+    private static func answer(_ request: QueryRequest, settings: Settings) throws -> QueryAnswer {
         guard access(settings.storage.iceberg.catalogDatabase, F_OK) == 0 else {
             throw QueryError(
                 .unavailable, "no catalog at \(settings.storage.iceberg.catalogDatabase): "
@@ -70,7 +70,7 @@ enum QueryCommand {
         return try engine.run(request)
     }
 
-    private static func write(_ result: QueryResult, form: String) {
+    private static func write(_ result: QueryAnswer, form: String) {
         switch form {
         case "table":
             print(AnswerTable(result).text, terminator: "")
@@ -104,7 +104,7 @@ struct AnswerTable {
 
     let text: String
 
-    init(_ result: QueryResult) {
+    init(_ result: QueryAnswer) {
         let names = result.columns.map(\.name)
         let rows = (try? JSONValue(parsing: Array("[".utf8) + result.body + Array("]".utf8)))?.array ?? []
         let cells = [names] + rows.map { row in names.map { Self.cell(row[$0] ?? .null) } }

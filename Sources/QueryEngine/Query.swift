@@ -49,7 +49,7 @@ public struct QueryColumn: Hashable, Sendable {
 }
 
 /// The whole answer to a statement.
-public struct QueryResult: Sendable {
+public struct QueryAnswer: Sendable {
     public var columns: [QueryColumn]
     /// In the format that was asked for.
     public var body: [UInt8]

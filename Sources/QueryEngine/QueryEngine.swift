@@ -92,7 +92,7 @@ public final class QueryEngine: Sendable {
     }
 
     /// Runs one statement and waits for the whole answer.
-    public func run(_ request: QueryRequest) throws(QueryError) -> QueryResult {
+    public func run(_ request: QueryRequest) throws(QueryError) -> QueryAnswer {
         let startedAt = MonotonicInstant.now
         let deadline = startedAt + options.timeout
         let loaded = try load()
@@ -105,7 +105,7 @@ public final class QueryEngine: Sendable {
                 request, files: scan.paths, maxRows: min(request.maxRows ?? options.maxRows, options.maxRows),
                 answerLimitBytes: options.answerLimitBytes, until: deadline)
             putBack(worker)
-            return QueryResult(
+            return QueryAnswer(
                 columns: answer.columns, body: answer.body, rowCount: answer.rowCount,
                 isTruncated: answer.isTruncated, elapsedMilliseconds: (.now - startedAt).wholeMilliseconds,
                 fileCount: scan.total, scannedFileCount: scan.paths.count)
