@@ -34,7 +34,7 @@ let rows: [[Module]] = [
         Module(
             name: "Pipeline",
             uses: ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "Sampling", "Iceberg"],
-            native: ["CSystem"]),
+            native: ["CSystem"])
     ],
     // Base of everything that touches the world.
     [
@@ -42,7 +42,7 @@ let rows: [[Module]] = [
         Module(name: "Arguments", uses: ["Configuration"]),
     ],
     [
-        Module(name: "Telemetry", uses: ["Threads"]),
+        Module(name: "Telemetry", uses: ["Threads"])
     ],
     // Clients: one foreign thing each, know nothing of spans or of one another.
     [
@@ -76,6 +76,7 @@ let rows: [[Module]] = [
             name: "QueryEngine",
             uses: ["Iceberg", "JSON", "Workers", "Threads", "Telemetry"],
             embeds: ["Worker/query_worker.py"]),
+        ),
     ],
     [
         Module(
@@ -91,7 +92,7 @@ let rows: [[Module]] = [
                 "Telemetry", "Parquet", "ObjectStorage", "HTTPClient", "HTTPServer", "Database", "Workers",
                 "ShardRunner", "OTLPServer", "SpanLog", "IcebergCatalogs", "IcebergSink", "StateStores",
                 "QueryEngine", "AdminAPI", "Settings", "Configuration", "Arguments", "YAML",
-            ], native: ["CSystem"]),
+            ], native: ["CSystem"])
     ],
 ]
 
@@ -147,12 +148,21 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 
 targets += [
     tests("TidyTests", []),
-    tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
+    tests(
+        "EngineTests",
+        [
+            "TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro",
+            "TraceGenerator", "Sampling", "Iceberg",
+        ]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem"]),
-    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests(
+        "WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"],
+        resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
-    tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
+    tests(
+        "PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"],
+        resources: [.copy("Cases")]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
 ]
 

@@ -6,7 +6,8 @@ public enum PolicyCatalog {
     /// One row for each kind that is built.
     public static let kinds: [any PolicyKind.Type] = [
         AlwaysSample.self, StatusCode.self, Latency.self, SpanCount.self, Probabilistic.self, Rate.self,
-        StringAttribute.self, NumericAttribute.self, BooleanAttribute.self, TraceFlags.self, And.self, Not.self, Drop.self,
+        StringAttribute.self, NumericAttribute.self, BooleanAttribute.self, TraceFlags.self, And.self, Not.self,
+        Drop.self,
     ]
 
     /// Kinds that the Collector has and this version has not.

@@ -23,13 +23,16 @@ struct AdjustedCountTests {
         Setting(
             testDescription: "errors at a rate below the base rate", policies: [And([errors, Rate(0.1)]), Rate(0.4)],
             keptShare: 0.4),
-        Setting(testDescription: "rates are not independent", policies: [And([Rate(0.5), Rate(0.25)])], keptShare: 0.25),
+        Setting(
+            testDescription: "rates are not independent", policies: [And([Rate(0.5), Rate(0.25)])], keptShare: 0.25),
         Setting(testDescription: "an inverted rate", policies: [Not(Rate(0.75))], keptShare: 0.25),
         Setting(testDescription: "a rate and the rest", policies: [Rate(0.25), Not(Rate(0.5))], keptShare: 0.75),
         Setting(
             testDescription: "errors dropped at a rate", policies: [AlwaysSample(), Drop([errors, Rate(0.9)])],
             keptShare: 0.8 + 0.2 * 0.1),
-        Setting(testDescription: "a rate no float of the test knows", policies: [Rate(0.123_456_789)], keptShare: 0.123_456_789),
+        Setting(
+            testDescription: "a rate no float of the test knows", policies: [Rate(0.123_456_789)],
+            keptShare: 0.123_456_789),
     ]
 
     @Test(arguments: settings)

@@ -60,7 +60,8 @@ struct SamplerPropertyTests {
                 trace.explicitRandomness = UInt64(sixteenth) << 52
                 return naive.decide(trace).verdict == .sampled
             }
-            #expect(sampler.plan.inclusionProbability(trace) == Double(kept) / 16, "seed \(seed): \(policies.map(\.words))")
+            #expect(
+                sampler.plan.inclusionProbability(trace) == Double(kept) / 16, "seed \(seed): \(policies.map(\.words))")
         }
     }
 }

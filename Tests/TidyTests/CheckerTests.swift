@@ -30,7 +30,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("func f()", "{"), ("public mutating func f() -> Int", "{"), ("init(", "a: Int) {"), ("@Test func `a b`()", "{"),
+        ("func f()", "{"), ("public mutating func f() -> Int", "{"), ("init(", "a: Int) {"),
+        ("@Test func `a b`()", "{"),
         ("func f<T>(_ x: T)", "where T: Equatable {"), ("static func f(_ g: () -> Void = { }) -> [Int]", "{"),
     ])
     func `a function of 71 lines is found, one of 70 is not`(first: String, second: String) {
@@ -56,7 +57,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "func f() async {", "let x = await g()", "actor A {", "Task { g() }", "Task.detached { }", "@MainActor func f()",
+        "func f() async {", "let x = await g()", "actor A {", "Task { g() }", "Task.detached { }",
+        "@MainActor func f()",
         "withTaskGroup(of: Int.self) { _ in TaskGroup<Int>() }", "let m = Mutex(0)",
     ])
     func `Swift's concurrency is found`(text: String) {
@@ -76,13 +78,16 @@ import Testing
         #expect(lines(Checkers.engineWords, text) == [1])
     }
 
-    @Test(arguments: ["func blueprint() {}", "protocol Clock {}", "Int.random(in: 0..<3, using: &generator)", "// print(a)"])
+    @Test(arguments: [
+        "func blueprint() {}", "protocol Clock {}", "Int.random(in: 0..<3, using: &generator)", "// print(a)",
+    ])
     func `what only looks like the world passes`(text: String) {
         #expect(lines(Checkers.engineWords, text) == [])
     }
 
     @Test(arguments: [
-        "p: UnsafeRawPointer", "a.withUnsafeBytes { $0 }", "unsafeBitCast(a, to: Int.self)", "Unmanaged.passUnretained(a)",
+        "p: UnsafeRawPointer", "a.withUnsafeBytes { $0 }", "unsafeBitCast(a, to: Int.self)",
+        "Unmanaged.passUnretained(a)",
         "var p: OpaquePointer?", "String(unsafeUninitializedCapacity: 1) { _ in 0 }",
     ])
     func `unsafe code is found`(text: String) {
@@ -127,7 +132,8 @@ import Testing
 
     @Test(arguments: [
         ("A", "import B"), ("A", "public import Foundation"), ("B", "internal import C"), ("B", "import Glibc"),
-        ("B", "@testable import BTests"), ("C", "import struct B.Thing"), ("C", "@_spi(X) import CB"), ("D", "let a = 1"),
+        ("B", "@testable import BTests"), ("C", "import struct B.Thing"), ("C", "@_spi(X) import CB"),
+        ("D", "let a = 1"),
     ])
     func `an import that the entry does not name is found`(module: String, text: String) {
         let file = SourceText(path: "Sources/\(module)/F.swift", text: text)
@@ -148,7 +154,8 @@ import Testing
             [f](B.md)
             [g](A.md#nothing)
             """
-        let broken = Links.broken(inMarkdown: files["Documentation/A.md"]! + text, path: "Documentation/A.md", read: read)
+        let broken = Links.broken(
+            inMarkdown: files["Documentation/A.md"]! + text, path: "Documentation/A.md", read: read)
         #expect(broken.map(\.line) == [4, 5])
         let source = """
             /// Documentation/A.md, "The clock" and Documentation/A.md.

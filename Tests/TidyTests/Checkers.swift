@@ -52,7 +52,8 @@ enum Checkers {
             if let word = ["async", "await", "actor"].first(where: { Words.contains($0, in: line) }) {
                 return "\(word): threads are used here, not Swift's concurrency"
             }
-            if ["Task {", "Task(", "Task.", "TaskGroup", "@MainActor"].contains(where: { Words.contains($0, in: line) }) {
+            let tasks = ["Task {", "Task(", "Task.", "TaskGroup", "@MainActor"]
+            if tasks.contains(where: { Words.contains($0, in: line) }) {
                 return "a task: threads are used here, not Swift's concurrency"
             }
             // The thread sanitizer does not see it on Linux, and reports races that are none.
@@ -66,7 +67,7 @@ enum Checkers {
     static func engineWords(_ file: SourceText) -> [Finding] {
         let words = [
             "ContinuousClock", "SuspendingClock", "clock_gettime", "gettimeofday", "Date(", "Thread", "Lock",
-            "Atomic", "DispatchQueue", "pthread_", "print(", "debugPrint(", "dump(", "socket(", "getenv(", "open(",
+            "Atomic", "DispatchQueue", "pthread_", "print(", "debugPrint(", "dump(", "socket(", "getenv(",
             "SystemRandomNumberGenerator", ".random(in", ".randomElement(", ".shuffled(", "sleep(",
         ]
         return findings(in: file, \.code) { line in

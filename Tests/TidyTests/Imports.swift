@@ -22,7 +22,9 @@ enum Imports {
             "public", "package", "internal", "fileprivate", "private", "testable", "preconcurrency", "_exported",
             "_implementationOnly", "_spi",
         ]
-        return before.allSatisfy(allowed.contains)
+        // The name in `@_spi(Name)` can be any.
+        let names = before.indices.filter { $0 > before.startIndex && before[$0 - 1] == "_spi" }
+        return before.indices.allSatisfy { allowed.contains(before[$0]) || names.contains($0) }
     }
 
     static func findings(in file: SourceText, manifest: Manifest) -> [Finding] {

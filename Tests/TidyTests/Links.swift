@@ -62,6 +62,7 @@ enum Links {
 
     /// As GitHub makes it: lower case, spaces to hyphens, everything but letters, digits and hyphens gone.
     static func anchor(_ heading: Substring) -> String {
-        String(heading.lowercased().map { $0 == " " ? "-" : $0 }.filter { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" })
+        let hyphenated = heading.lowercased().map { $0 == " " ? "-" : $0 }
+        return String(hyphenated.filter { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" })
     }
 }
