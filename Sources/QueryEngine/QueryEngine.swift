@@ -22,8 +22,8 @@ public final class QueryEngine: Sendable {
     static let restartPause: ClosedRange<Duration> = .seconds(1) ... .seconds(30)
 
     private let options: QueryOptions
-    private let table: any QueryTable
-    private let files: any TableFiles
+    let table: any QueryTable
+    let files: any TableFiles
     private let launcher: ProcessLauncher
     private let logger: Logger
     private let idle: Mailbox<QueryWorker>
@@ -107,7 +107,7 @@ public final class QueryEngine: Sendable {
             putBack(worker)
             return QueryAnswer(
                 columns: answer.columns, body: answer.body, rowCount: answer.rowCount,
-                isTruncated: answer.isTruncated, elapsedMilliseconds: (.now - startedAt).wholeMilliseconds,
+                isTruncated: answer.isTruncated, elapsedMilliseconds: (MonotonicInstant.now - startedAt).wholeMilliseconds,
                 fileCount: scan.total, scannedFileCount: scan.paths.count)
         } catch {
             switch error {
@@ -173,7 +173,7 @@ public final class QueryEngine: Sendable {
                 if isNews { logger.warning("query engine unavailable", metadata: ["error": "\(error.message)"]) }
                 _ = empty.offer(slot)
                 if !self.pause(pause) { return }
-                pause = min(2 * pause, Self.restartPause.upperBound)
+                pause = min(pause * 2, Self.restartPause.upperBound)
             }
         }
     }
@@ -197,6 +197,6 @@ public final class QueryEngine: Sendable {
 
     /// False when the engine stops meanwhile.
     private func pause(_ duration: Duration) -> Bool {
-        stopping.wait(until: .now + duration) { self.state.withLock { $0.isStopping } ? true : nil } == nil
+        stopping.wait(until: MonotonicInstant.now + duration) { self.state.withLock { $0.isStopping } ? true : nil } == nil
     }
 }

@@ -223,15 +223,22 @@ struct WorkerPredicate {
         case timestamp(Int64)
     }
 
+    enum Comparison: String {
+        case equal = "="
+        case less = "<"
+        case lessOrEqual = "<="
+        case greater = ">"
+        case greaterOrEqual = ">="
+    }
+
     var column: String
-    /// One of = < <= > >=.
-    var comparison: String
+    var comparison: Comparison
     var literal: Literal
 
     /// Nil for what bounds nothing we understand.
     init?(_ value: JSONValue) {
         guard let parts = value.array, parts.count == 3, let column = parts[0].text,
-            let comparison = parts[1].text
+            let comparison = parts[1].text.flatMap(Comparison.init)
         else { return nil }
         self.column = column
         self.comparison = comparison

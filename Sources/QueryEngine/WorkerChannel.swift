@@ -49,7 +49,7 @@ struct WorkerChannel: ~Copyable, Sendable {
             let written = frame.withUnsafeBytes {
                 Glibc.send(
                     descriptor, $0.baseAddress! + sentCount, frame.count - sentCount,
-                    Int32(MSG_NOSIGNAL.rawValue | MSG_DONTWAIT.rawValue))
+                    Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             }
             if written > 0 {
                 sentCount += written
@@ -74,7 +74,7 @@ struct WorkerChannel: ~Copyable, Sendable {
             let count = bytes.withUnsafeMutableBytes {
                 recv(
                     descriptor, $0.baseAddress! + receivedCount, byteCount - receivedCount,
-                    Int32(MSG_DONTWAIT.rawValue))
+                    Int32(MSG_DONTWAIT))
             }
             if count > 0 {
                 receivedCount += count
