@@ -64,7 +64,7 @@ let rows: [[Module]] = [
             uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
         Module(
             name: "SpanLog",
-            uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
+            uses: ["Pipeline", "Iceberg", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
         Module(
             name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "Threads"]),
         Module(
@@ -134,7 +134,11 @@ for row in rows {
 }
 
 targets += [
-    .executableTarget(name: "tss", dependencies: ["Commands"], swiftSettings: swiftSettings)
+    .executableTarget(name: "tss", dependencies: ["Commands"], swiftSettings: swiftSettings),
+    .executableTarget(
+        name: "row-files-benchmark",
+        dependencies: ["IcebergSink", "Parquet", "Pipeline", "Iceberg", "OTLPWire", "TraceGenerator", "TraceModel"],
+        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py"], swiftSettings: swiftSettings),
 ]
 
 /// A test target sees what it tests and everything below it.
@@ -145,6 +149,9 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 }
 
 targets += [
+    tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
+    tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
+    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("TidyTests", []),
     tests(
         "EngineTests",
@@ -162,6 +169,7 @@ targets += [
         "PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"],
         resources: [.copy("Cases")]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
+    tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression"]),
 ]
 
 let package = Package(

@@ -162,6 +162,9 @@ NodePtr tree(const cpq_node *nodes, int32_t count, int32_t &next, const std::str
     for (int32_t i = 0; i < node.child_count; i++) {
         children.push_back(tree(nodes, count, next, path, builder, options));
     }
+    if (node.annotation == CPQ_PLAIN) {
+        return GroupNode::Make(node.name, repetition, children, parquet::ConvertedType::NONE, node.field_id);
+    }
     return GroupNode::Make(node.name, repetition, children, annotation(node.annotation), node.field_id);
 }
 
@@ -396,7 +399,9 @@ int64_t cpq_writer_row_group_offset(const cpq_writer *writer, int32_t row_group)
     return chunk->has_dictionary_page() ? chunk->dictionary_page_offset() : chunk->data_page_offset();
 }
 
-int32_t cpq_writer_leaf_count(const cpq_writer *writer) { return writer->file->num_columns(); }
+int32_t cpq_writer_leaf_count(const cpq_writer *writer) {
+    return writer->metadata ? writer->metadata->schema()->num_columns() : 0;
+}
 
 int32_t cpq_writer_statistics(cpq_writer *writer, int32_t leaf, cpq_statistics *statistics, cpq_error *error) {
     return guarded(error, CPQ_FAILED, [&] {

@@ -34,6 +34,11 @@ public struct ParquetWriter: ~Copyable {
 
     /// Ends the file, makes it durable and gives it its name.
     public consuming func publish() throws(ParquetError) -> ParquetSummary {
+        try finish()
+    }
+
+    /// Borrowing: the native writer lives until it has told everything.
+    private borrowing func finish() throws(ParquetError) -> ParquetSummary {
         try call { cpq_writer_publish(writer, $0) }
         var summary = ParquetSummary(byteCount: cpq_writer_file_bytes(writer))
         for group in 0..<cpq_writer_row_group_count(writer) {

@@ -24,33 +24,27 @@ struct AppendAttempt: Sendable {
     }
 
     private enum State {
-        case reading
-        case writing(index: Int)
+        case readingList
+        case readingManifest(Int)
+        case writing(Int)
     }
 
+    /// The append with what this attempt added to it; worth keeping once the attempt is `ready`.
+    private(set) var append: SnapshotAppend
     private let metadata: TableMetadata
-    private let files: [DataFile]
     private let properties: [String: String]
-    private let snapshotID: Int64
-    private let name: String
-    private let summary: [String: String]
     private let options: TableStepOptions
-    private var state = State.reading
-    private var made: SnapshotAppend.Result?
+    private var state = State.readingList
+    private var list: [ManifestFile] = []
+    private var toMerge: [ManifestFile] = []
+    private var merging: [String: [UInt8]] = [:]
+    private var commit: SnapshotCommit?
 
-    /// - Parameters:
-    ///   - properties: Set by the same commit.
-    ///   - name: Unique stem of the metadata files' names.
-    init(
-        metadata: TableMetadata, files: [DataFile], properties: [String: String], snapshotID: Int64, name: String,
-        summary: [String: String], options: TableStepOptions
-    ) {
+    /// - Parameter properties: Set by the same commit.
+    init(_ append: SnapshotAppend, on metadata: TableMetadata, properties: [String: String], options: TableStepOptions) {
+        self.append = append
         self.metadata = metadata
-        self.files = files
         self.properties = properties
-        self.snapshotID = snapshotID
-        self.name = name
-        self.summary = summary
         self.options = options
     }
 
@@ -65,12 +59,21 @@ struct AppendAttempt: Sendable {
     mutating func step(_ event: TableEvent, at moment: Moment) -> Step {
         switch (state, event) {
         case (_, .start):
-            guard let parent = metadata.currentSnapshot else { return make(nil, at: moment) }
-            state = .reading
+            guard let parent = metadata.currentSnapshot else { return make(at: moment) }
+            state = .readingList
             return .perform(.readFile(location: parent.manifestList, limitBytes: options.manifestBytes))
-        case (.reading, .bytes(.success(let bytes))):
-            return make(bytes, at: moment)
-        case (.reading, .bytes(.failure(let error))):
+        case (.readingList, .bytes(.success(let bytes))):
+            do throws(TableFormatError) {
+                list = try ManifestList.read(bytes)
+            } catch {
+                return .failed(.refused(error.message))
+            }
+            toMerge = append.manifestsToMerge(list, on: metadata)
+            return readManifest(0, at: moment)
+        case (.readingManifest(let index), .bytes(.success(let bytes))):
+            merging[toMerge[index].path] = bytes
+            return readManifest(index + 1, at: moment)
+        case (.readingList, .bytes(.failure(let error))), (.readingManifest, .bytes(.failure(let error))):
             return error.code == .notFound ? .failed(.vanished) : failed(error)
         case (.writing(let index), .written(.success)):
             return write(index + 1)
@@ -79,5 +82,37 @@ struct AppendAttempt: Sendable {
         default:
             preconditionFailure("an append got an event that it did not ask for")
         }
+    }
+
+    private mutating func readManifest(_ index: Int, at moment: Moment) -> Step {
+        guard index < toMerge.count else { return make(at: moment) }
+        state = .readingManifest(index)
+        return .perform(.readFile(location: toMerge[index].path, limitBytes: options.manifestBytes))
+    }
+
+    private mutating func make(at moment: Moment) -> Step {
+        do throws(TableFormatError) {
+            commit = try append.commit(
+                on: metadata, list: list, merging: merging, nowMilliseconds: moment.wallMilliseconds)
+        } catch {
+            return .failed(.refused(error.message))
+        }
+        merging = [:]
+        return write(0)
+    }
+
+    private mutating func write(_ index: Int) -> Step {
+        guard let commit else { preconditionFailure("files are written after they were made") }
+        guard index < commit.files.count else {
+            return .ready(
+                TableChange(
+                    requirements: commit.requirements, updates: commit.updates + [.setProperties(properties)]))
+        }
+        state = .writing(index)
+        return .perform(.writeFile(location: commit.files[index].location, bytes: commit.files[index].bytes))
+    }
+
+    private func failed(_ error: FileError) -> Step {
+        .failed(error.isRetryable ? .files(error.message) : .refused(error.message))
     }
 }

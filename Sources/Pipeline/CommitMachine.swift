@@ -1,5 +1,5 @@
 public import Iceberg
-public import TraceModel
+import TraceModel
 
 /// Whole traces of several partitions and where those partitions stand once the traces are in the table.
 ///
@@ -101,6 +101,8 @@ public struct CommitMachine: TableMachine {
     private var outageBackoff: Backoff
     private var state = State.loading
     private var append: AppendAttempt?
+    /// With the manifest of the new files, which serves all attempts.
+    private var shared: SnapshotAppend?
     private var metadata: TableMetadata?
     /// Nil while the rows are not in files.
     private var upload: Upload?
@@ -199,6 +201,7 @@ public struct CommitMachine: TableMachine {
         obstacle = nil
         outageBackoff.succeeded()
         guard source + 1 == sources.count else { return write(source + 1) }
+        shared = nil
         upload = Upload(files: writtenFiles, atMonotonicMilliseconds: moment.monotonicMilliseconds)
         lowestTriedSequence = nil
         // The upload took its time: what was loaded before it is old.
@@ -229,9 +232,12 @@ public struct CommitMachine: TableMachine {
         }
         let positions = positions(on: metadata)
         state = .appending
-        append = AppendAttempt(
-            metadata: metadata, files: upload.files, properties: positions, snapshotID: snapshotID,
-            name: AppendAttempt.name(&random), summary: summary(positions), options: options)
+        let append =
+            shared
+            ?? SnapshotAppend(
+                files: upload.files, snapshotID: snapshotID, uuid: AppendAttempt.name(&random),
+                summary: summary(positions))
+        self.append = AppendAttempt(append, on: metadata, properties: positions, options: options)
         return appended(.start, at: moment)
     }
 
@@ -248,8 +254,13 @@ public struct CommitMachine: TableMachine {
     private mutating func appended(_ event: TableEvent, at moment: Moment) -> TableStep<CommitOutcome> {
         switch append?.step(event, at: moment) {
         case .perform(let action): return .perform(action)
-        case .ready(let change): return commit(change)
-        case .failed(let failure): return failed(failure)
+        case .ready(let change):
+            shared = append?.append
+            return commit(change)
+        case .failed(let failure):
+            // What was written is not known: the next attempt makes everything anew, under new names.
+            shared = nil
+            return failed(failure)
         case nil: preconditionFailure("no append under way")
         }
     }
@@ -312,6 +323,7 @@ extension CommitMachine {
         guard hasLostRows else { return }
         // The old files may be named by a request on its way, which the fence has made void: left to orphan removal.
         upload = nil
+        shared = nil
         snapshotID = AppendAttempt.snapshotID(&random)
     }
 

@@ -183,10 +183,10 @@ public struct FenceMachine: TableMachine {
         }
         state = .appending
         append = AppendAttempt(
-            metadata: metadata, files: [], properties: properties,
-            snapshotID: AppendAttempt.snapshotID(&random), name: AppendAttempt.name(&random),
-            summary: ["tss.fence": partitions.map(\.description).sorted().joined(separator: " ")],
-            options: options)
+            SnapshotAppend(
+                files: [], snapshotID: AppendAttempt.snapshotID(&random), uuid: AppendAttempt.name(&random),
+                summary: ["tss.writer": writer, "tss.fence": partitions.map(\.description).joined(separator: " ")]),
+            on: metadata, properties: properties, options: options)
         return appended(.start, at: moment)
     }
 

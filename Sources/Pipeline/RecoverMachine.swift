@@ -1,5 +1,5 @@
 public import Iceberg
-public import TraceModel
+import TraceModel
 
 /// What RECOVER found out of the ordinary; each is a log line.
 public enum RecoveryRemark: Sendable, Hashable {
@@ -266,9 +266,11 @@ extension RecoverMachine {
                 .readFile(location: manifests[index].path, limitBytes: options.manifestBytes))
         case .success(let bytes):
             do throws(TableFormatError) {
-                let entries = try Manifest.read(bytes, of: manifests[index], metadata: metadata)
-                for entry in entries where entry.status != .deleted {
-                    let file = entry.dataFile
+                // Bounds and counts are of no use here.
+                let entries = try ManifestReader.entries(
+                    bytes, of: manifests[index], projection: ManifestReader.Projection(columns: []))
+                for entry in entries where entry.isLive && entry.content == .data {
+                    let file = entry.file
                     if work.contains(where: { $0.needsRows(of: file) || $0.needsVerdicts(of: file) }) {
                         files.append(file)
                     }

@@ -1,4 +1,4 @@
-import Iceberg
+public import Iceberg
 import JSON
 import TraceModel
 

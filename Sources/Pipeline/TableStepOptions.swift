@@ -1,3 +1,5 @@
+import Iceberg
+
 /// The waits and limits of FENCE, RECOVER and COMMIT; every default is what the product runs with.
 public struct TableStepOptions: Sendable, Hashable {
     /// Full jitter: the n-th wait after conflicts is random in 0 … min(cap, base × 2ⁿ).

@@ -1,4 +1,5 @@
 public import Iceberg
+public import TraceModel
 
 /// The two clocks, read once for a step.
 public struct Moment: Sendable, Hashable {
