@@ -150,26 +150,14 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
-    tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
-    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
-    tests("TidyTests", []),
-    tests(
-        "EngineTests",
-        [
-            "TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro",
-            "TraceGenerator", "Sampling", "Iceberg",
-        ]),
-    tests("ServerTests", ["Threads", "Telemetry", "CSystem"]),
-    tests(
-        "WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"],
-        resources: [.copy("Fixtures")]),
-    tests("WorkerTests", ["Threads", "Workers"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
-    tests(
-        "PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"],
-        resources: [.copy("Cases")]),
-    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
+    tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression"]),
+    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
+    tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
+    tests("TidyTests", []),
+    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests("WorkerTests", ["Threads", "Workers"]),
 ]
 
 let package = Package(

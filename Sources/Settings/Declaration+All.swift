@@ -68,10 +68,8 @@ extension Declaration {
             "sampling.always_sample_errors", .boolean(\.sampling.simple.alwaysSampleErrors), alias: "sample_errors",
             "Keeps every trace in which a span has status ERROR."),
         Declaration(
-            "sampling.error_sample_rate", .optionalRate(\.sampling.simple.errorSampleRate), default: "1",
-            "Share of the traces with an error that is kept when `sampling.always_sample_errors` is false. "
-                + "Without it none are."
-        ),
+            "sampling.error_sample_rate", .optionalRate(\.sampling.simple.errorSampleRate), default: "none",
+            "Share of the traces with an error that is kept when `sampling.always_sample_errors` is false. Without it none are."),
         Declaration(
             "sampling.sample_latency", .boolean(\.sampling.simple.sampleLatency),
             "Keeps traces that take at least `sampling.latency_threshold_ms`."),
