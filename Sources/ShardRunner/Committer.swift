@@ -1,5 +1,5 @@
 internal import Iceberg
-public import Pipeline
+internal import Pipeline
 internal import Telemetry
 internal import Threads
 internal import TraceModel

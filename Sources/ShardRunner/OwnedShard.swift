@@ -1,3 +1,4 @@
+internal import Iceberg
 internal import Pipeline
 internal import Sampling
 internal import Telemetry
@@ -81,10 +82,11 @@ final class OwnedShard {
 
     /// Offers what was read; the reason why the rest must wait, or nil.
     private func ingest(wall: Int64) -> IngestOutcome.Hold? {
+        let batch = batch
+        let bytes = batch.bytes.span.bytes
         while position < batch.entries.count {
             let entry = batch.entries[position]
-            let bytes = batch.bytes.span.bytes.extracting(entry.body)
-            switch shard.ingest(entry.record, bytes, wall: wall) {
+            switch shard.ingest(entry.record, bytes.extracting(entry.body), wall: wall) {
             case .taken: position += 1
             case .again(let hold): return hold
             }

@@ -1,5 +1,3 @@
-public import Pipeline
-
 /// Where the runner is, for health.
 public struct RunnerStatus: Sendable {
     public enum Phase: String, Sendable {
