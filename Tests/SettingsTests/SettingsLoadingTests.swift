@@ -8,7 +8,8 @@ import Testing
 let testMachine = MachineFacts(hostName: "box", memoryBytes: 8 << 30, workingFolder: "/home/me")
 
 func load(
-    _ yaml: String = "", _ environment: [String: String] = [:], isDevelopment: Bool = false, path: String = "conf/tss.yaml"
+    _ yaml: String = "", _ environment: [String: String] = [:], isDevelopment: Bool = false,
+    path: String = "conf/tss.yaml"
 ) throws(SettingsError) -> LoadedSettings {
     let sources = SettingsSources(
         file: SettingsSources.File(path: path, text: Array(yaml.utf8)), environment: environment)
@@ -42,7 +43,10 @@ struct SettingsLoadingTests {
         #expect(settings.storage.iceberg.targetFileBytes == 134_217_728)
         #expect(settings.storage.iceberg.effectiveCatalogURI == "sqlite:///home/me/data/catalog.db")
         #expect(settings.storage.iceberg.warehouseFolder == "/home/me/data/warehouse")
-        #expect(settings.sampling.sampler.policies.map(\.name) == ["always_sample_errors", "sample_latency", "base_sample_rate"])
+        #expect(
+            settings.sampling.sampler.policies.map(\.name) == [
+                "always_sample_errors", "sample_latency", "base_sample_rate",
+            ])
     }
 
     @Test func `the environment stands above the file`() throws {
@@ -97,7 +101,8 @@ struct SettingsLoadingTests {
         "app: {max_buffer_spans: 5}", "force_sampling: {enabled: true}", "datadog: {api_key: k}",
         "span_compression: {enabled: true}", "sampling: {tail_sampling: {policies: []}}",
         "sampling: {policies_file: p}", "storage: {iceberg: {s3_endpoint: e}}", "otlp: {tls_cert_path: c}",
-        "admin: {token: t}", "storage: {storage_type: memory}", "storage: {iceberg: {catalog_uri: 'http://lakekeeper:8181/catalog'}}",
+        "admin: {token: t}", "storage: {storage_type: memory}",
+        "storage: {iceberg: {catalog_uri: 'http://lakekeeper:8181/catalog'}}",
         "storage: {iceberg: {warehouse: traces}}",
     ])
     func `what is not built is refused by name`(yaml: String) {
@@ -116,7 +121,8 @@ struct SettingsLoadingTests {
 
     @Test func `variables with one underscore count when they are known keys`() throws {
         let loaded = try load(
-            "", [
+            "",
+            [
                 "TSS_OTLP_HTTP_PORT": "99", "TSS_PORT": "tcp://10.0.0.1:80", "TSS_SERVICE_HOST": "10.0.0.1",
                 "TSS_APP_INSTANCE_ID": "a", "TSS__APP__INSTANCE_ID": "b",
             ])
@@ -168,14 +174,17 @@ struct SettingsLoadingTests {
     }
 
     @Test func `an empty variable is as if absent`() throws {
-        #expect(try load("otlp: {http_port: 7}", ["TSS__OTLP__HTTP_PORT": "", "TSS__KAFKA": ""]).settings.otlp.httpPort == 7)
+        #expect(
+            try load("otlp: {http_port: 7}", ["TSS__OTLP__HTTP_PORT": "", "TSS__KAFKA": ""]).settings.otlp.httpPort == 7
+        )
     }
 
     @Test func `an alias is the key, and not beside it`() throws {
         #expect(try !load("sampling: {sample_errors: false}").settings.sampling.simple.alwaysSampleErrors)
         #expect(
             refusal("sampling:\n  always_sample_errors: true\n  sample_errors: false\n") == [
-                "conf/tss.yaml:3:3: sampling.sample_errors: the same as sampling.always_sample_errors, which is given at conf/tss.yaml:2:25"
+                "conf/tss.yaml:3:3: sampling.sample_errors: the same as sampling.always_sample_errors, "
+                    + "which is given at conf/tss.yaml:2:25"
             ])
     }
 
@@ -218,21 +227,27 @@ struct SamplingSettingsTests {
     @Test func `errors at a rate need the rule for all of them switched off`() throws {
         #expect(
             refusal("sampling: {error_sample_rate: 0.5}") == [
-                "conf/tss.yaml:1:31: sampling.error_sample_rate: 0.5 contradicts sampling.always_sample_errors: set that to false"
+                "conf/tss.yaml:1:31: sampling.error_sample_rate: 0.5 contradicts "
+                    + "sampling.always_sample_errors: set that to false"
             ])
         let simple = try load("sampling: {error_sample_rate: 0.5, always_sample_errors: false}").settings.sampling
-        #expect(simple.words.first == "error_sample_rate keeps traces in which a span has status ERROR, of these a share of 0.5")
+        #expect(
+            simple.words.first
+                == "error_sample_rate keeps traces in which a span has status ERROR, of these a share of 0.5")
         #expect(try load("sampling: {error_sample_rate: 1}").settings.sampling.words.count == 3)
     }
 
     @Test func `suspicious sets are warned of`() throws {
         func warnings(_ yaml: String) throws(SettingsError) -> [String] { try load(yaml).warnings.map(\.message) }
-        #expect(try warnings("sampling: {always_sample_errors: false}").first?.hasPrefix("nothing keeps errors") == true)
+        #expect(
+            try warnings("sampling: {always_sample_errors: false}").first?.hasPrefix("nothing keeps errors") == true)
         #expect(
             try warnings("sampling: {always_sample_errors: false, sample_latency: false}").first?
                 .hasPrefix("nothing keeps anything") == true)
         #expect(
-            try warnings("sampling: {max_span_count: 5}") == ["has no effect while sampling.sample_cardinality is false"])
+            try warnings("sampling: {max_span_count: 5}") == [
+                "has no effect while sampling.sample_cardinality is false"
+            ])
         #expect(try warnings("sampling: {policies: []}").isEmpty)
     }
 
