@@ -42,7 +42,8 @@ extension TableMetadata {
             try changed.apply(update, &added, nowMilliseconds: nowMilliseconds)
         }
         guard changed != self else { return self }
-        changed.remember(MetadataLogEntry(timestampMilliseconds: lastUpdatedMilliseconds, metadataFile: metadataLocation))
+        changed.remember(
+            MetadataLogEntry(timestampMilliseconds: lastUpdatedMilliseconds, metadataFile: metadataLocation))
         if changed.lastUpdatedMilliseconds == lastUpdatedMilliseconds {
             changed.lastUpdatedMilliseconds = nowMilliseconds
         }
