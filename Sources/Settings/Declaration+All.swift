@@ -124,8 +124,12 @@ extension Declaration {
             "`trace`, `debug`, `info`, `warning`, `error` or `off`, and `module=level` for parts: "
                 + "`info,otlp_server=debug`. The variables `RUST_LOG` and `LOG_LEVEL` stand above the file and below "
 <<<<<<< HEAD
+<<<<<<< HEAD
                 + "`TSS__OBSERVABILITY__LOG_LEVEL`."
         ),
+=======
+                + "`TSS__OBSERVABILITY__LOG_LEVEL`."),
+>>>>>>> policy
 =======
                 + "`TSS__OBSERVABILITY__LOG_LEVEL`."),
 >>>>>>> policy
