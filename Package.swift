@@ -149,7 +149,6 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 }
 
 targets += [
-    tests("CommitTests", ["TraceModel", "JSON", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores"]),
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
     tests("ParquetTests", ["Parquet"]),
