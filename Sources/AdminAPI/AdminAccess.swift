@@ -18,6 +18,9 @@ public struct AdminAccess: Sendable {
     /// `none` or `token`, for health.
     public var authentication: String { token == nil ? "none" : "token" }
 
+    /// Whether only this host can reach the port.
+    public var isLoopbackOnly: Bool { Self.isLoopback(address) }
+
     /// The refusal of a request that names a foreign host; nil when it may pass.
     ///
     /// A web page can make a browser ask `http://evil.example:8080` and point that name at 127.0.0.1 afterwards;

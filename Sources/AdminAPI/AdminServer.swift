@@ -1,7 +1,7 @@
 public import HTTPServer
 internal import JSON
 public import QueryEngine
-public import Threads
+internal import Threads
 
 /// The admin port: health, metrics, decisions, statistics, SQL.
 public final class AdminServer: Sendable {

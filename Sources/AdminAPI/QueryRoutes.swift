@@ -1,7 +1,7 @@
 internal import HTTPServer
 internal import JSON
-public import QueryEngine
-public import Threads
+internal import QueryEngine
+internal import Threads
 
 /// SQL over HTTP: a statement waits for its answer on a thread of its own, never on the server's.
 final class QueryRoutes: Sendable {

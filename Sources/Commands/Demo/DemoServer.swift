@@ -48,7 +48,7 @@ final class DemoServer {
         } catch {
             throw DemoFailure(message: error.message)
         }
-        do throws(ThreadError) {
+        do throws(HTTPError) {
             client = try HTTPClient()
         } catch {
             child.kill()
@@ -80,25 +80,25 @@ final class DemoServer {
         }
     }
 
-    func get(_ url: String) throws(DemoFailure) -> HTTPResponse {
-        try send(HTTPRequest("GET", url))
+    func get(_ url: String) throws(DemoFailure) -> ClientResponse {
+        try send(ClientRequest("GET", url))
     }
 
     /// Posts JSON and reads JSON.
     func post(_ url: String, _ body: JSONValue) throws(DemoFailure) -> JSONValue {
         guard let bytes = try? body.bytes() else { throw DemoFailure(message: "cannot write the body for \(url)") }
-        let response = try send(
-            HTTPRequest(
-                "POST", url, headers: [("Content-Type", "application/json")], body: bytes, timeout: .seconds(40)))
+        var request = ClientRequest("POST", url, headers: [("Content-Type", "application/json")], body: bytes)
+        request.deadline = .seconds(40)
+        let response = try send(request)
         return try json(response, from: url)
     }
 
     /// The answer's body as JSON; an answer that is no success is a failure with the server's own words.
-    func json(_ response: HTTPResponse, from url: String) throws(DemoFailure) -> JSONValue {
+    func json(_ response: ClientResponse, from url: String) throws(DemoFailure) -> JSONValue {
         guard let value = try? JSONValue(parsing: response.body) else {
             throw DemoFailure(message: "\(url) answered \(response.status) without JSON")
         }
-        guard response.isSuccess else {
+        guard (200..<300).contains(response.status) else {
             throw DemoFailure(message: "\(url) answered \(response.status): \(value["error"]?.text ?? "no message")")
         }
         return value
@@ -123,8 +123,8 @@ final class DemoServer {
         return status
     }
 
-    private func send(_ request: HTTPRequest) throws(DemoFailure) -> HTTPResponse {
-        do throws(HTTPClientError) {
+    private func send(_ request: ClientRequest) throws(DemoFailure) -> ClientResponse {
+        do throws(HTTPError) {
             return try client.send(request)
         } catch {
             throw DemoFailure(message: error.message)

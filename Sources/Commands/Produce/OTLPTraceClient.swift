@@ -19,7 +19,7 @@ final class OTLPTraceClient {
         options.certificatePath = target.certificatePath
         options.keyPath = target.keyPath
         options.userAgent = "tss-produce/\(Program.version)"
-        do throws(ThreadError) {
+        do throws(HTTPError) {
             client = try HTTPClient(options)
         } catch {
             throw ProduceFailure(message: error.message)
@@ -57,18 +57,18 @@ final class OTLPTraceClient {
 
     private func sendOnce(
         _ bodies: [[UInt8]]
-    ) throws(ProduceFailure) -> [Result<HTTPResponse, HTTPClientError>] {
+    ) throws(ProduceFailure) -> [Result<ClientResponse, HTTPError>] {
         let receiver = Wakeup()
-        let slots = bodies.map { _ in ReplySlot<Result<HTTPResponse, HTTPClientError>>(receiver: receiver) }
+        let slots = bodies.map { _ in ReplySlot<Result<ClientResponse, HTTPError>>(receiver: receiver) }
         for (body, slot) in zip(bodies, slots) {
-            client.send(try request(body)) { slot.fill($0) }
+            _ = client.start(try request(body)) { slot.fill($0) }
         }
         return slots.map { slot in
-            slot.take(until: nil) ?? .failure(HTTPClientError(code: .stopped, message: "no answer"))
+            slot.take(until: nil) ?? .failure(HTTPError(code: .cancelled, message: "no answer"))
         }
     }
 
-    private func request(_ body: [UInt8]) throws(ProduceFailure) -> HTTPRequest {
+    private func request(_ body: [UInt8]) throws(ProduceFailure) -> ClientRequest {
         var headers = target.headers.map { (name: $0.name, value: $0.value) }
         headers.append(("Content-Type", "application/x-protobuf"))
         var sent = body
@@ -80,11 +80,13 @@ final class OTLPTraceClient {
                 throw ProduceFailure(message: error.message)
             }
         }
-        return HTTPRequest("POST", target.url, headers: headers, body: sent, timeout: target.timeout)
+        var request = ClientRequest("POST", target.url, headers: headers, body: sent)
+        request.deadline = target.timeout
+        return request
     }
 
     /// Nil: accepted. A duration: to be repeated after it.
-    private func judge(_ answer: Result<HTTPResponse, HTTPClientError>) throws(ProduceFailure) -> Duration? {
+    private func judge(_ answer: Result<ClientResponse, HTTPError>) throws(ProduceFailure) -> Duration? {
         switch answer {
         case .success(let response) where response.status == 200:
             return nil
@@ -92,7 +94,7 @@ final class OTLPTraceClient {
             return .seconds(response.header("Retry-After").flatMap { Int($0) } ?? 1)
         case .success(let response):
             throw ProduceFailure(message: "\(target.url) answered \(response.status)")
-        case .failure(let error) where error.code == .notConnected:
+        case .failure(let error) where error.code == .connect || error.code == .resolve:
             throw ProduceFailure(
                 message: "no receiver at \(target.url): start one with `tss serve`, or set OTEL_EXPORTER_OTLP_ENDPOINT")
         case .failure(let error):

@@ -61,3 +61,14 @@ extension Service {
             + "after their last span (root seen), \(settings.app.inactivityTimeout.components.seconds) s otherwise"
     }
 }
+
+extension Service {
+    func makeOTLPServer() throws(HTTPServerError) -> OTLPServer {
+        var options = serverOptions(
+            settings.otlp.address, settings.otlp.httpPort, server: .otlp)
+        options.threads = 2
+        return try OTLPServer(
+            options, maxBodyBytes: settings.otlp.maximumBodyBytes, ingest: gate, metrics: metrics.entrance,
+            logger: logger)
+    }
+}

@@ -17,16 +17,16 @@ internal import Workers
 /// Ports first, so that health can be asked at once; then the log, the shards, the query engine. The table is
 /// reached in the background: spans are taken and safe before it is there.
 final class Service: Sendable {
-    private let settings: Settings
-    private let logger: Logger
-    private let metrics: Metrics
-    private let gate = IngestGate()
-    private let dataFolder: DataFolder
+    let settings: Settings
+    let logger: Logger
+    let metrics: Metrics
+    let gate = IngestGate()
+    let dataFolder: DataFolder
     private let table: EmbeddedTable
     private let log: SpanLog
-    private let runner: ShardRunner
+    let runner: ShardRunner
     private let launcher: ProcessLauncher
-    private let queries: QueryEngine
+    let queries: QueryEngine
     private let health: ServiceHealth
     private let activity: ActivityReporter
     private let servers = Lock(Servers())
@@ -101,36 +101,59 @@ final class Service: Sendable {
 
     // MARK: Ports
 
+    /// What is really bound; nil for what is not open.
+    var addresses: (otlp: String?, admin: String?, metrics: String?) {
+        servers.withLock { servers in
+            (
+                servers.otlp.map { "\($0.address):\($0.port)" }, servers.admin.map { "\($0.address):\($0.port)" },
+                servers.metrics.map { "\($0.address):\($0.port)" }
+            )
+        }
+    }
+
+    func serverOptions(
+        _ address: String, _ port: Int, server: ServerName
+    ) -> HTTPServerOptions {
+        var options = HTTPServerOptions()
+        options.address = address
+        options.port = UInt16(port)
+        options.observer = ServerMetrics(metrics: metrics.entrance, server: server)
+        return options
+    }
+
     /// Binds all ports; when some are taken, says so of all of them at once.
     private func listen() throws {
         var problems: [String] = []
-        func attempt<Server>(_ body: () throws -> Server) throws -> Server? {
+        func attempt<Server>(_ remedy: String, _ body: () throws -> Server) throws -> Server? {
             do {
                 return try body()
             } catch let error as HTTPServerError {
-                problems.append(error.message)
+                problems.append("\(error.message): \(remedy)")
                 return nil
             }
         }
         let access = AdminAccess(address: settings.observability.healthAddress)
         let services = AdminServices(
             health: health, decisions: health, store: health, queries: queries,
-            metricsPage: { [metrics, health] in health.refresh(metrics.storage); return metrics.adminPage($0) })
+            metricsPage: { [metrics, health] in
+                health.refresh(metrics)
+                let page = metrics.page(accept: $0)
+                return MetricsPage(contentType: page.contentType, text: page.text) })
         let opened = Servers(
-            otlp: settings.otlp.isEnabled ? try attempt { try makeOTLPServer() } : nil,
-            admin: try attempt {
+            otlp: settings.otlp.isEnabled ? try attempt("set TSS__OTLP__HTTP_PORT, or otlp.enabled: false") { try makeOTLPServer() } : nil,
+            admin: try attempt("set TSS__OBSERVABILITY__HEALTH_PORT") {
                 try AdminServer(
                     serverOptions(
                         settings.observability.healthAddress, settings.observability.healthPort,
-                        variable: "TSS__OBSERVABILITY__HEALTH_PORT", server: .admin),
+                        server: .admin),
                     access: access, services: services, queryThreadCount: settings.query.workers,
                     observeQuery: { [metrics] in metrics.queries.observe($0) })
             },
-            metrics: try attempt {
+            metrics: try attempt("set TSS__OBSERVABILITY__METRICS_PORT") {
                 try MetricsServer(
                     serverOptions(
                         settings.observability.metricsAddress, settings.observability.metricsPort,
-                        variable: "TSS__OBSERVABILITY__METRICS_PORT", server: .metrics),
+                        server: .metrics),
                     access: AdminAccess(address: settings.observability.metricsAddress), services: services)
             })
         servers.withLock { $0 = opened }

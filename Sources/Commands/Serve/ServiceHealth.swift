@@ -150,6 +150,11 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
             ])
     }
 
+    /// Gauges that are only known when somebody asks.
+    func refresh(_ metrics: Metrics) {
+        metrics.pipeline.bufferDiskBytes.set(log.statistics.reduce(0) { $0 + $1.diskBytes })
+    }
+
     // MARK: Decisions
 
     func decision(about traceID: TraceID) -> DecisionReport? {
