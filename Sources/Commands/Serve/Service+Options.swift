@@ -5,7 +5,6 @@ internal import Pipeline
 internal import QueryEngine
 internal import Settings
 internal import ShardRunner
-internal import StateStores
 internal import Telemetry
 internal import TraceBuffering
 internal import TraceModel
