@@ -152,15 +152,12 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
-    tests(
-        "PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"],
-        resources: [.copy("Cases")]),
     tests("ParquetTests", ["Parquet"]),
-    tests("SinkTests", ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
     tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
+    tests("SinkTests", ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
     tests("TidyTests", []),
     tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
