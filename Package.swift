@@ -152,8 +152,10 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
+    tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
     tests("ParquetTests", ["Parquet"]),
     tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
+    tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads"], resources: [.copy("Scripts")]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
