@@ -41,14 +41,19 @@ import TraceModel
         let expected = try? oracle.request(message)
         let summary = try? validate(message)
         guard let expected else {
-            #expect(summary == nil, "\(message)")
+            // Millions of comparisons: the macro is spared while they hold.
+            if summary != nil { Issue.record("taken, though malformed: \(message)") }
             return false
         }
         let usable = expected.filter(\.isUsable)
-        #expect(summary == MessageSummary(spanCount: usable.count, rejectedCount: expected.count - usable.count))
+        let rejectedCount = expected.count - usable.count
         let (batch, bytes) = try scan(message)
-        #expect(batch.rejectedCount == expected.count - usable.count)
-        #expect(batch.records.map { naive($0, bytes) } == usable.map(clamped))
+        if summary != MessageSummary(spanCount: usable.count, rejectedCount: rejectedCount)
+            || batch.rejectedCount != rejectedCount
+            || batch.records.map({ naive($0, bytes) }) != usable.map(clamped)
+        {
+            Issue.record("judged otherwise than by the oracle: \(message)")
+        }
         for record in batch.records {
             var contents = SpanContents()
             try contents.decode(record.span, in: bytes.span.bytes)
