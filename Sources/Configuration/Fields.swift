@@ -8,7 +8,8 @@ public struct Fields {
     public let place: Place
     public var problems = Problems()
     private let entries: [Node.Entry]
-    private var known: [String] = []
+    /// Names that were asked for, in that order.
+    public private(set) var known: [String] = []
 
     /// `node` nil or null is an empty map at `place`; anything but a map is an error.
     public init(_ node: Node?, path: String, place: Place) {
@@ -28,7 +29,7 @@ public struct Fields {
 
     /// The member's value, nil when absent or null.
     public mutating func node(_ name: String) -> Node? {
-        known.append(name)
+        if !known.contains(name) { known.append(name) }
         guard let value = entries.first(where: { $0.key == name })?.value, !value.isNull else { return nil }
         return value
     }

@@ -108,11 +108,12 @@ struct UnusualEncoder {
         var fields: [[UInt8]]
 
         static func ordered(_ number: UInt32, _ bodies: [[UInt8]]) -> Pieces {
-            Pieces(fields: bodies.map { body in
-                var writer = MessageWriter()
-                writer.bytes(number, body)
-                return writer.bytes
-            })
+            Pieces(
+                fields: bodies.map { body in
+                    var writer = MessageWriter()
+                    writer.bytes(number, body)
+                    return writer.bytes
+                })
         }
 
         static func written(_ write: (inout MessageWriter) -> Void) -> Pieces {

@@ -1,0 +1,41 @@
+internal import Compression
+
+/// How the blocks of a file are compressed.
+public enum AvroCodec: String, Hashable, Sendable {
+    case null
+    /// Raw deflate, what pyiceberg and Java write by default.
+    case deflate
+    case zstandard
+
+    init(name: [UInt8]?) throws(AvroError) {
+        let name = name.map { String(decoding: $0, as: UTF8.self) } ?? AvroCodec.null.rawValue
+        guard let codec = AvroCodec(rawValue: name) else { throw AvroError("codec \(name) is not supported") }
+        self = codec
+    }
+
+    func decompress(_ bytes: [UInt8], limitBytes: Int) throws(AvroError) -> [UInt8] {
+        guard self != .null else {
+            guard bytes.count <= limitBytes else { throw AvroError("block exceeds \(limitBytes) bytes") }
+            return bytes
+        }
+        do {
+            return self == .deflate
+                ? try Inflater.inflate(bytes, .raw, limitBytes: limitBytes)
+                : try Zstd.decompress(bytes, limitBytes: limitBytes)
+        } catch {
+            throw AvroError("block: \(error.message)")
+        }
+    }
+
+    func compress(_ bytes: [UInt8]) throws(AvroError) -> [UInt8] {
+        do {
+            switch self {
+            case .null: return bytes
+            case .deflate: return try Deflater.deflate(bytes, .raw)
+            case .zstandard: return try Zstd.compress(bytes)
+            }
+        } catch {
+            throw AvroError("block: \(error.message)")
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import Synchronization
+import Threads
+
+/// A count that only rises. Any thread.
+public final class Counter: Sendable {
+    private let cell = Atomic<UInt64>(0)
+
+    public init() {}
+
+    public func add(_ count: Int) {
+        assert(count >= 0, "a counter only rises")
+        cell.add(UInt64(max(0, count)), ordering: .relaxed)
+    }
+
+    public var value: Int { Int(clamping: cell.load(ordering: .relaxed)) }
+}
+
+/// A value that rises and falls. Any thread.
+public final class Gauge: Sendable {
+    private let cell = Atomic<Int64>(0)
+
+    public init() {}
+
+    public func set(_ value: Int) { cell.store(Int64(value), ordering: .relaxed) }
+
+    /// For gauges that several owners share: each adds its own changes.
+    public func add(_ change: Int) { cell.add(Int64(change), ordering: .relaxed) }
+
+    public var value: Int { Int(cell.load(ordering: .relaxed)) }
+}
+
+/// How long things took, in fixed buckets. Any thread.
+public final class Histogram: Sendable {
+    /// Upper bounds in seconds, ascending; the last bucket, +Inf, is not among them.
+    public let bounds: [Double]
+    private let buckets: [Counter]
+    private let nanoseconds = Atomic<UInt64>(0)
+
+    /// - Parameter bounds: Seconds, ascending.
+    public init(bounds: [Double]) {
+        precondition(zip(bounds, bounds.dropFirst()).allSatisfy { $0 < $1 }, "bounds ascend")
+        self.bounds = bounds
+        buckets = (0...bounds.count).map { _ in Counter() }
+    }
+
+    /// A negative duration counts as none.
+    public func observe(_ duration: Duration) {
+        let duration = max(.zero, duration)
+        let seconds = duration.inSeconds
+        buckets[bounds.firstIndex { seconds <= $0 } ?? bounds.count].add(1)
+        nanoseconds.add(UInt64(duration.wholeNanoseconds), ordering: .relaxed)
+    }
+
+    /// Observations at or below each bound; the last is all of them, so the count agrees with the buckets.
+    var cumulative: [Int] {
+        var sum = 0
+        return buckets.map { bucket in
+            sum += bucket.value
+            return sum
+        }
+    }
+
+    /// Seconds in all.
+    var sum: Double { Double(nanoseconds.load(ordering: .relaxed)) / 1e9 }
+
+    public var count: Int { cumulative.last ?? 0 }
+}
+
+/// A label whose values are known: all series are there at zero from the start.
+public protocol MetricLabel: CaseIterable, Hashable, RawRepresentable, Sendable where RawValue == String {}
+
+/// Instruments of one metric, one for each value of a label.
+public struct Labelled<Label: MetricLabel, Instrument: Sendable>: Sendable {
+    private let instruments: [Label: Instrument]
+
+    init(_ make: () -> Instrument) {
+        instruments = Dictionary(uniqueKeysWithValues: Label.allCases.map { ($0, make()) })
+    }
+
+    public subscript(label: Label) -> Instrument { instruments[label]! }
+}
+
+/// Instruments of one metric, one for each pair of values of two labels.
+public struct LabelledTwice<First: MetricLabel, Second: MetricLabel, Instrument: Sendable>: Sendable {
+    private let instruments: [First: [Second: Instrument]]
+
+    init(_ make: () -> Instrument) {
+        instruments = Dictionary(
+            uniqueKeysWithValues: First.allCases.map { first in
+                (first, Dictionary(uniqueKeysWithValues: Second.allCases.map { ($0, make()) }))
+            })
+    }
+
+    public subscript(first: First, second: Second) -> Instrument { instruments[first]![second]! }
+}
+
+/// Counters of one metric whose first label has values that come with the configuration, such as a policy's name.
+public final class NamedCounters<Second: MetricLabel>: Sendable {
+    /// More names share the name `other`.
+    public static var maxNames: Int { 1000 }
+
+    private let counters = Lock<[String: [Second: Counter]]>([:])
+
+    init() {}
+
+    /// The counter; all of a name's series appear together, at zero, with the first call. Keep it: this takes a lock.
+    public func counter(_ name: String, _ second: Second) -> Counter {
+        counters.withLock { counters in
+            let key = counters[name] != nil || counters.count < Self.maxNames ? name : "other"
+            if let counter = counters[key]?[second] { return counter }
+            let made = Dictionary(uniqueKeysWithValues: Second.allCases.map { ($0, Counter()) })
+            counters[key] = made
+            return made[second]!
+        }
+    }
+
+    /// Makes the series of a name appear.
+    public func declare(_ name: String) {
+        guard let second = Second.allCases.first else { return }
+        _ = counter(name, second)
+    }
+
+    /// Removes the series of a name; counters that somebody still holds count on unseen.
+    public func remove(_ name: String) {
+        counters.withLock { $0[name] = nil }
+    }
+
+    var all: [(name: String, second: Second, counter: Counter)] {
+        counters.withLock { counters in
+            counters.sorted { $0.key < $1.key }.flatMap { name, series in
+                Second.allCases.map { (name, $0, series[$0]!) }
+            }
+        }
+    }
+}
