@@ -33,7 +33,9 @@ import Testing
             let value = bits == 64 ? UInt64.max : (1 << UInt64(bits)) - 1
             let bytes = MessageWriter.varintBytes(value)
             #expect(bytes.count == max(1, (bits + 6) / 7))
-            let decoded = bytes.enumerated().reduce(UInt64(0)) { $0 | UInt64($1.element & 0x7F) << UInt64(7 * $1.offset) }
+            let decoded = bytes.enumerated().reduce(UInt64(0)) {
+                $0 | UInt64($1.element & 0x7F) << UInt64(7 * $1.offset)
+            }
             #expect(decoded == value)
         }
     }

@@ -65,7 +65,10 @@ import TraceModel
     }
 
     @Test(arguments: [1, 2, 5, 40]) func `the root covers its children and errors have the status`(count: Int) throws {
-        let all = traces(demo { $0.spanCount = count; $0.traceCount = 18; $0.slowPercent = 20 })
+        let all = traces(
+            demo {
+                $0.spanCount = count; $0.traceCount = 18; $0.slowPercent = 20
+            })
         for trace in all {
             let root = trace.spans[0]
             #expect(!root.parentSpanID.isValid)
