@@ -153,6 +153,7 @@ targets += [
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
     tests("ParquetTests", ["Parquet"]),
     tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
+    tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads"], resources: [.copy("Scripts")]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression", "HTTPClient"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
