@@ -1,4 +1,5 @@
 internal import Arguments
+internal import Configuration
 internal import Settings
 
 /// Reads the settings of a command from its file, its environment and its flags, or says all that is wrong with them.
@@ -17,31 +18,32 @@ enum CommandSettings {
         _ arguments: ParsedCommand, isDevelopment: Bool = false, flags: [String: String] = [:]
     ) -> LoadedSettings? {
         var sources = SettingsSources(environment: ProcessEnvironment.variables, arguments: flags)
-        do {
+        do throws(ReadFailure) {
             if let path = arguments.text("config") {
                 let absolute = ProcessEnvironment.absolute(path)
                 sources.file = SettingsSources.File(
-                    path: path == absolute ? path : absolute,
-                    text: try ProcessEnvironment.readBytes(absolute, limitBytes: fileLimitBytes))
+                    path: absolute, text: try ProcessEnvironment.readBytes(absolute, limitBytes: fileLimitBytes))
             }
+        } catch {
+            Terminal.error("tss: \(error.message)")
+            return nil
+        }
+        do throws(SettingsError) {
             return try Settings.load(
-                sources, machine: ProcessEnvironment.machine, isDevelopment: isDevelopment
-            ) { (path: String) throws(ReadError) -> String in
-                do throws(ReadFailure) {
-                    return try ProcessEnvironment.readText(path, limitBytes: fileLimitBytes)
-                } catch {
-                    throw ReadError(message: error.message)
-                }
-            }
-        } catch let error as SettingsError {
+                sources, machine: ProcessEnvironment.machine, isDevelopment: isDevelopment, readFile: readSecret)
+        } catch {
             let count = error.problems.count
             Terminal.error("tss: \(count) \(count == 1 ? "problem" : "problems") in the configuration:")
             for problem in error.problems { Terminal.error("  \(problem)") }
-        } catch let error as ReadFailure {
-            Terminal.error("tss: \(error.message)")
-        } catch {
-            Terminal.error("tss: \(error)")
+            return nil
         }
-        return nil
+    }
+
+    private static func readSecret(_ path: String) throws(ReadError) -> String {
+        do throws(ReadFailure) {
+            return try ProcessEnvironment.readText(path, limitBytes: fileLimitBytes)
+        } catch {
+            throw ReadError(error.message)
+        }
     }
 }

@@ -22,7 +22,7 @@ enum QueryCommand {
             Option("max-rows", .integer(1...10_000_000), "Rows at most (default: observability.query.max_rows)"),
             Option("data-dir", .folder, "The server's data folder (default: app.data_dir)"),
         ],
-        operands: [Operand("SQL", "The statement")])
+        operands: [Operand("SQL", .text, "The statement")])
 
     static func run(_ arguments: ParsedCommand) -> Int32 {
         var flags: [String: String] = [:]

@@ -12,7 +12,7 @@ enum DemoCommand {
             folder of its own. The exit code is 0 when every step passed.
             """,
         options: [
-            Option("keep", "Leave the server running at the end, and show its addresses"),
+            Option("keep", .flag, "Leave the server running at the end, and show its addresses"),
             Option("data", .folder, "Folder for the server's data (default: a new one below /tmp)"),
         ])
 

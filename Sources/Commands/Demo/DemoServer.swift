@@ -60,7 +60,7 @@ final class DemoServer {
 
     /// Waits until the server takes spans.
     func waitUntilReady() throws(DemoFailure) {
-        try wait(for: "the server to be ready", atMost: Self.startLimit) { () throws(DemoFailure) in
+        _ = try wait(for: "the server to be ready", atMost: Self.startLimit) { () throws(DemoFailure) in
             (try? get(adminURL + "/health/ready"))?.status == 200 ? true : nil
         }
     }

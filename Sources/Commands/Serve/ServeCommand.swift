@@ -13,9 +13,9 @@ enum ServeCommand {
             metrics and queries on 127.0.0.1:8080. Settings come from a YAML file and from TSS__SECTION__KEY variables.
             """,
         options: CommandSettings.options + [
-            Option("dev", "Short waits for trying it out: decisions after 2 s, commits every 1 s, a line for each decision"),
-            Option("check-config", "Read the configuration, say what is wrong with it, and end"),
-            Option("print-config", "Print the effective configuration, without secrets, and end"),
+            Option("dev", .flag, "Short waits for trying it out: decisions after 2 s, commits every 1 s, a line for each decision"),
+            Option("check-config", .flag, "Read the configuration, say what is wrong with it, and end"),
+            Option("print-config", .flag, "Print the effective configuration, without secrets, and end"),
         ])
 
     static func run(_ arguments: ParsedCommand) -> Int32 {
@@ -45,7 +45,7 @@ enum ServeCommand {
     private static func serve(_ loaded: LoadedSettings, _ signals: StopSignals) throws -> Int32 {
         let settings = loaded.settings
         var options = Log.Options()
-        options.filter = try LogFilter(parsing: settings.observability.logLevel)
+        options.filter = settings.observability.logFilter
         options.format = settings.observability.usesJSON ? .json : .text
         let log = try Log(options)
         defer { log.stop() }

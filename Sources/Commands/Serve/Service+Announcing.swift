@@ -1,5 +1,9 @@
 internal import AdminAPI
+internal import QueryEngine
+internal import Sampling
 internal import Settings
+internal import ShardRunner
+internal import SpanLog
 internal import Telemetry
 internal import Threads
 

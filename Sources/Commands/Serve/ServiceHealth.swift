@@ -2,6 +2,7 @@ internal import AdminAPI
 internal import JSON
 internal import Pipeline
 internal import QueryEngine
+internal import Sampling
 internal import Settings
 internal import ShardRunner
 internal import SpanLog
