@@ -123,12 +123,7 @@ extension Declaration {
             "observability.log_level", .logFilter(\.observability.logFilter),
             "`trace`, `debug`, `info`, `warning`, `error` or `off`, and `module=level` for parts: "
                 + "`info,otlp_server=debug`. The variables `RUST_LOG` and `LOG_LEVEL` stand above the file and below "
-<<<<<<< HEAD
-                + "`TSS__OBSERVABILITY__LOG_LEVEL`."
-        ),
-=======
                 + "`TSS__OBSERVABILITY__LOG_LEVEL`."),
->>>>>>> policy
         Declaration("observability.json_logging", .boolean(\.observability.usesJSON), "Log lines as JSON objects."),
         Declaration(
             "observability.metrics_addr", .text(\.observability.metricsAddress), "Address of the metrics page."),
