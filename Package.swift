@@ -154,7 +154,7 @@ targets += [
     tests("CatalogTests", ["JSON", "Avro", "Iceberg", "Threads", "Database", "ObjectStorage", "IcebergCatalogs"]),
     tests("ParquetTests", ["Parquet"]),
     tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
-    tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads"], resources: [.copy("Scripts")]),
+    tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "ObjectStorage", "IcebergCatalogs", "IcebergSink", "Workers", "Threads"], resources: [.copy("Scripts")]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression", "HTTPClient"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
