@@ -113,9 +113,10 @@ public final class SQLiteCatalog: Catalog {
                         """, key(identifier) + [.text(location)])
                 }
             }
-        } catch where error.code == .alreadyExists {
+        } catch {
+            // A statement without a transaction: surely not applied.
             discard(location)
-            throw Self.alreadyExists(identifier)
+            throw error.code == .alreadyExists ? Self.alreadyExists(identifier) : error
         }
         return LoadedTable(metadataLocation: location, metadata: metadata)
     }
@@ -151,9 +152,9 @@ public final class SQLiteCatalog: Catalog {
         let location = try write(changed, version: version)
         do {
             try swap(identifier, from: table.metadataLocation, to: location)
-        } catch where error.code != .unknown {
+        } catch {
             // Surely not applied: nobody refers to the file.
-            discard(location)
+            if error.code != .unknown { discard(location) }
             throw error
         }
         deleteForgotten(before: table.metadata, after: changed)
