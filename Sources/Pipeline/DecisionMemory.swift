@@ -120,7 +120,7 @@ struct VerdictTable {
     private var slots: [Slot] = []
     private(set) var count = 0
 
-    var bytes: Int { slots.capacity * MemoryLayout<Slot>.stride }
+    var bytes: Int { slots.count * MemoryLayout<Slot>.stride }
 
     var entries: some Sequence<Entry> { slots.lazy.filter { $0.rest & 1 != 0 }.map(Self.entry) }
 

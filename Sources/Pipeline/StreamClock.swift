@@ -27,8 +27,8 @@ struct StreamClock {
 
     /// Where the end of the partition was reached: the clock then, and real time.
     private var end: (milliseconds: Int64, monotonicMilliseconds: Int64)?
-    private var stuck = (records: 0, sinceMilliseconds: Int64.min)
-    private var skew = (records: 0, ahead: 0, sinceMilliseconds: Int64.min)
+    private var stuck = (records: 0, sinceMilliseconds: Int64(0))
+    private var skew = (records: 0, ahead: 0, sinceMilliseconds: Int64(0))
     private var isSkewed = false
 
     init(kind: TimestampKind, at tick: StreamTick) {
