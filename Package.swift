@@ -149,6 +149,7 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 }
 
 targets += [
+    tests("CommitTests", ["TraceModel", "JSON", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores"]),
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
     tests("ParquetTests", ["Parquet"]),
@@ -163,6 +164,7 @@ targets += [
     tests("TidyTests", []),
     tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
+    tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "Compression"]),
 ]
 
 let package = Package(
