@@ -65,9 +65,9 @@ let rows: [[Module]] = [
             uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
         Module(
             name: "SpanLog",
-            uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
+            uses: ["Pipeline", "Iceberg", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
         Module(
-            name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "Threads"]),
+            name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "ObjectStorage", "Threads"]),
         Module(
             name: "IcebergSink",
             uses: ["Pipeline", "TraceModel", "OTLPWire", "JSON", "Iceberg", "Parquet", "ObjectStorage"]),
@@ -135,7 +135,11 @@ for row in rows {
 }
 
 targets += [
-    .executableTarget(name: "tss", dependencies: ["Commands"], swiftSettings: swiftSettings)
+    .executableTarget(name: "tss", dependencies: ["Commands"], swiftSettings: swiftSettings),
+    .executableTarget(
+        name: "row-files-benchmark",
+        dependencies: ["IcebergSink", "Parquet", "Pipeline", "Iceberg", "OTLPWire", "TraceGenerator", "TraceModel"],
+        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py"], swiftSettings: swiftSettings),
 ]
 
 /// A test target sees what it tests and everything below it.
@@ -146,32 +150,19 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 }
 
 targets += [
-    tests("TidyTests", []),
-    tests(
-        "EngineTests",
-        [
-            "TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro",
-            "TraceGenerator", "Sampling", "Iceberg",
-        ]),
-    tests(
-        "ShardTests",
-        ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
-    tests(
-        "WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"],
-        resources: [.copy("Fixtures")]),
-    tests("WorkerTests", ["Threads", "Workers"]),
-    tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
-    tests(
-        "PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"],
-        resources: [.copy("Cases")]),
+    tests("CommitTests", ["TraceModel", "JSON", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores"]),
+    tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
+    tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
+    tests("ParquetTests", ["Parquet"]),
+    tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
-    tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression"]),
-    tests(
-        "SimulationTests",
-        [
-            "TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg",
-            "Pipeline",
-        ]),
+    tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
+    tests("SimulationTests", ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
+    tests("SinkTests", ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
+    tests("TidyTests", []),
+    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests("WorkerTests", ["Threads", "Workers"]),
+    tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "Compression"]),
 ]
 
 let package = Package(

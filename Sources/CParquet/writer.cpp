@@ -63,10 +63,10 @@ void make_directory(const std::string &directory) {
     sync_directory(parent);
 }
 
-/// A file of this machine, called `path`.partial until it is whole and synced.
+/// A file of this machine, called `path`.tmp until it is whole and synced.
 class LocalSink final : public Sink {
 public:
-    explicit LocalSink(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {
+    explicit LocalSink(std::string path) : path_(std::move(path)), partial_(path_ + ".tmp") {
         if (access(path_.c_str(), F_OK) == 0) throw Failure(CPQ_MISUSED, path_ + " is there already");
         make_directory(directory_of(path_));
         int file = open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -161,6 +161,9 @@ NodePtr tree(const cpq_node *nodes, int32_t count, int32_t &next, const std::str
     NodeVector children;
     for (int32_t i = 0; i < node.child_count; i++) {
         children.push_back(tree(nodes, count, next, path, builder, options));
+    }
+    if (node.annotation == CPQ_PLAIN) {
+        return GroupNode::Make(node.name, repetition, children, parquet::ConvertedType::NONE, node.field_id);
     }
     return GroupNode::Make(node.name, repetition, children, annotation(node.annotation), node.field_id);
 }
@@ -396,7 +399,9 @@ int64_t cpq_writer_row_group_offset(const cpq_writer *writer, int32_t row_group)
     return chunk->has_dictionary_page() ? chunk->dictionary_page_offset() : chunk->data_page_offset();
 }
 
-int32_t cpq_writer_leaf_count(const cpq_writer *writer) { return writer->file->num_columns(); }
+int32_t cpq_writer_leaf_count(const cpq_writer *writer) {
+    return writer->metadata ? writer->metadata->schema()->num_columns() : 0;
+}
 
 int32_t cpq_writer_statistics(cpq_writer *writer, int32_t leaf, cpq_statistics *statistics, cpq_error *error) {
     return guarded(error, CPQ_FAILED, [&] {

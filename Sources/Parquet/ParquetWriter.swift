@@ -9,7 +9,7 @@ import CParquet
 ///     try writer.endRowGroup()
 ///     let file = try writer.publish()
 ///
-/// Until `publish` returns the file is called `<path>.partial`; a writer that goes away before deletes it. What is
+/// Until `publish` returns the file is called `<path>.tmp`; a writer that goes away before deletes it. What is
 /// published is synced, the directory too, and a file is never seen half-written.
 public struct ParquetWriter: ~Copyable {
     private let writer: OpaquePointer
@@ -34,6 +34,11 @@ public struct ParquetWriter: ~Copyable {
 
     /// Ends the file, makes it durable and gives it its name.
     public consuming func publish() throws(ParquetError) -> ParquetSummary {
+        try finish()
+    }
+
+    /// Borrowing: the native writer lives until it has told everything.
+    private borrowing func finish() throws(ParquetError) -> ParquetSummary {
         try call { cpq_writer_publish(writer, $0) }
         var summary = ParquetSummary(byteCount: cpq_writer_file_bytes(writer))
         for group in 0..<cpq_writer_row_group_count(writer) {

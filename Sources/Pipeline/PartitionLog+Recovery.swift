@@ -93,6 +93,7 @@ extension PartitionLog {
             next = scan.endOffset
         }
         synced = next
+        openedAt = next
         previousNumber = segments.last?.number
         clock = LogClock(lastStamp: lastStamp, moment: moment)
     }

@@ -115,11 +115,28 @@ extension PartitionLog {
 
     /// The next record gets at least this offset.
     ///
-    /// For a log that is older than the table's position: the offsets between name records that are lost.
-    public mutating func skip(to offset: Int64) throws(FileError) {
+    /// For a log that is older than the table's position, an old copy that came back: the offsets between name
+    /// records that are lost. Records of this process that got one of them are appended again, for nobody would
+    /// read them there.
+    public mutating func skip(to offset: Int64, at moment: Moment) throws(FileError) {
         guard offset > next else { return }
+        var bodies: [[UInt8]] = []
+        var reader = LogReader()
+        var at = openedAt
+        while at < synced {
+            let batch = try reader.read(from: at, limitBytes: options.groupBytes, segments: segments, files: files)
+            bodies += batch.entries.map { Array(batch.bytes[$0.body]) }
+            at = batch.entries.last.map { $0.record.offset + 1 } ?? synced
+        }
         try startSegment(base: offset)
         synced = offset
+        openedAt = offset
+        guard !bodies.isEmpty else { return }
+        let stamp = clock.advance(to: moment)
+        let group = bodies.map { (SipHash128.hash($0.span.bytes, key: superblock.key), $0) }
+        if let cause = write(group, stamp: stamp) {
+            throw FileError(.failed, "the log's newest records were not moved to offset \(offset): \(cause.rawValue)")
+        }
     }
 
     /// Removes segments that nobody starts in again, oldest first.

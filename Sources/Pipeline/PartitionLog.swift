@@ -46,10 +46,13 @@ public struct PartitionLog: Sendable {
     /// Every record below it is durable.
     public internal(set) var synced: Int64
     public internal(set) var recovery: Recovery
+    /// Records at or above it were taken by this process.
+    var openedAt: Int64 = 0
 
     let files: any SegmentFiles
     let options: LogOptions
-    var clock: LogClock
+    /// Stamps between groups.
+    public internal(set) var clock: LogClock
     var repeats: RepeatTable
     /// Whether the last segment takes records: it was made by this process and never failed.
     var isWritable = false
@@ -67,14 +70,11 @@ public struct PartitionLog: Sendable {
 
     /// The name of its records' source.
     public var sourceTopic: String { "otlp:\(superblock.uuid)" }
-
-    /// The stamp that a record written now would get; no later record gets a lower one.
-    public func stamp(at moment: Moment) -> Int64 { clock.stamp(at: moment) }
 }
 
 /// The log's own time: the last stamp plus what passed since on a clock that never goes back.
-struct LogClock: Sendable, Hashable {
-    private(set) var lastStamp: Int64
+public struct LogClock: Sendable, Hashable {
+    public private(set) var lastStamp: Int64
     private var at: Int64
 
     /// Nothing ran while the program did not: the wall clock says how long that was, if it says anything.
@@ -83,7 +83,8 @@ struct LogClock: Sendable, Hashable {
         at = moment.monotonicMilliseconds
     }
 
-    func stamp(at moment: Moment) -> Int64 { lastStamp + max(0, moment.monotonicMilliseconds - at) }
+    /// The stamp that a record written now would get; no later record gets a lower one.
+    public func stamp(at moment: Moment) -> Int64 { lastStamp + max(0, moment.monotonicMilliseconds - at) }
 
     mutating func advance(to moment: Moment) -> Int64 {
         lastStamp = stamp(at: moment)

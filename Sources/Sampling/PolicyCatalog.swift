@@ -104,6 +104,14 @@ public enum PolicyCatalog {
         return policies.map(\.kind)
     }
 
+    /// "traces that take at least 5000 ms, and traces of 2 to 4 spans, of these a share of 0.5".
+    static func words(_ parts: [any PolicyKind]) -> String {
+        let rates = parts.compactMap { ($0 as? Rate).map { "of these a share of \(NumberText.of($0.probability))" } }
+        let others = parts.filter { !($0 is Rate) }.map(\.words)
+        if others.isEmpty { return parts.map(\.words).joined(separator: ", and ") }
+        return ([others.joined(separator: ", and ")] + rates).joined(separator: ", ")
+    }
+
     static func joined(
         _ parts: [any PolicyKind], _ trace: borrowing TraceSummary, _ answers: inout Answers
     ) -> String {

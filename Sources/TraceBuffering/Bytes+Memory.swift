@@ -1,5 +1,3 @@
-public import TraceModel
-
 extension [UInt8] {
     /// A copy of borrowed bytes.
     public init(copying bytes: borrowing RawSpan) {

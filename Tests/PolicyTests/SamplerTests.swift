@@ -41,8 +41,8 @@ struct SamplerTests {
         let sampler = try policies(simple, written: [written])
         #expect(
             sampler.policies.map(\.words) == [
-                "error_sample_rate keeps traces in which a span has status ERROR, and a share of 0.5 of the traces",
-                "sample_latency keeps traces that take at least 5000 ms, and a share of 0.25 of the traces",
+                "error_sample_rate keeps traces in which a span has status ERROR, of these a share of 0.5",
+                "sample_latency keeps traces that take at least 5000 ms, of these a share of 0.25",
                 "sample_cardinality keeps traces of at least 501 spans",
                 "mine keeps traces in which a span has the sampled flag",
                 "base_sample_rate keeps a share of 0.1 of the traces",

@@ -2,7 +2,8 @@ import Foundation
 
 /// The files of the project as they lie on disk.
 struct Checkout {
-    static let current = Checkout(top: URL(filePath: #filePath).appending(path: "../../..").standardized)
+    static let current = Checkout(
+        top: URL(filePath: #filePath).resolvingSymlinksInPath().appending(path: "../../..").standardized)
 
     var top: URL
 

@@ -231,8 +231,11 @@ struct UnusualEncoder {
     // MARK: Attributes
 
     private mutating func keyValue(_ number: UInt32, _ attribute: GeneratedAttribute) -> [UInt8] {
+        // The first key counts.
+        let key = Array(attribute.key.utf8)
         var fields = [
-            overruled(1, text: attribute.key), Pieces.ordered(2, values(attribute.value)),
+            Pieces.ordered(1, random.chance(0.1) ? [key, [0x6B]] : [key]),
+            Pieces.ordered(2, values(attribute.value)),
         ]
         let body = join(&fields)
         return Pieces.ordered(number, [body]).fields[0]

@@ -21,7 +21,7 @@ public struct Drop: PolicyKind {
     }
 
     public var words: String {
-        parts.map(\.words).joined(separator: ", and ") + ", before any other policy is asked, errors too"
+        PolicyCatalog.words(parts) + ", before any other policy is asked, errors too"
     }
 
     public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
