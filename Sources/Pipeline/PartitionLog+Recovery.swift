@@ -78,7 +78,9 @@ extension PartitionLog {
             let scan = SegmentScan(bytes, header: header, limit: limit)
             if isLast {
                 try cut(found, scan)
-            } else if scan.endOffset != limit {
+            } else if scan.endOffset != max(limit, header.base) {
+                // (The limit lies below the base where the segments before were closed by failed syncs: none of
+                // this one's records was durable either.)
                 throw corruption(found.name, scan.endPosition, "the log before the next segment")
             }
             for entry in scan.entries {
