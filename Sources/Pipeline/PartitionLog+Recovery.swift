@@ -44,6 +44,9 @@ extension PartitionLog {
                     throw FileError(
                         .corrupt, "\(name) is of partition \(superblock.partition), not \(proposal.partition)")
                 }
+                // A process that was killed while it made the log may have left it in the page cache only.
+                try files.sync(name)
+                try files.syncDirectory()
                 return (superblock, false)
             }
             guard !hasSegments else { throw FileError(.corrupt, "\(name) is damaged, and there are segments") }

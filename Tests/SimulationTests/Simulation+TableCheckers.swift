@@ -148,7 +148,7 @@ extension Simulation {
             let kept = Set(liveRows.lazy.filter { $0.id == id }.map(\.traceID))
             let oracle = Oracle(instance.records, shardOptions.buffer)
             for (traceID, decisions) in instance.decisions.sorted(by: { $0.key < $1.key }) {
-                let isEarly = decisions.contains(where: \.isEarly)
+                let isEarly = decisions.contains { $0.isEarly || $0.isOutrun }
                 let hasForgotten = hasForgotten(traceID, instance)
                 if !isEarly, let verdict = oracle.verdicts[traceID] {
                     check(traceID, decisions, verdict, hasForgotten: hasForgotten)
@@ -176,7 +176,7 @@ extension Simulation {
     }
 
     /// The longest time between two spans of a trace, in ticks of the log.
-    private func silence(_ traceID: TraceID, _ instance: Instance) -> Int64 {
+    func silence(_ traceID: TraceID, _ instance: Instance) -> Int64 {
         let ticks = instance.records.filter { $0.spans.contains { $0.traceID == traceID } }.map(\.tick)
         return zip(ticks.dropFirst(), ticks).map { $0 - $1 }.max() ?? 0
     }
