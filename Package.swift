@@ -28,13 +28,13 @@ let rows: [[Module]] = [
     ],
     [
         Module(name: "Sampling", uses: ["TraceModel", "Configuration", "OTLPWire"]),
-        Module(name: "Iceberg", uses: ["JSON", "Avro"]),
+        Module(name: "Iceberg", uses: ["JSON", "Compression", "Avro"]),
     ],
     [
         Module(
             name: "Pipeline",
             uses: ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "Sampling", "Iceberg"],
-            native: ["CSystem"]),
+            native: ["CSystem"])
     ],
     // Base of everything that touches the world.
     [
@@ -42,7 +42,7 @@ let rows: [[Module]] = [
         Module(name: "Arguments", uses: ["Configuration"]),
     ],
     [
-        Module(name: "Telemetry", uses: ["Threads"]),
+        Module(name: "Telemetry", uses: ["Threads"])
     ],
     // Clients: one foreign thing each, know nothing of spans or of one another.
     [
@@ -65,9 +65,9 @@ let rows: [[Module]] = [
             uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
         Module(
             name: "SpanLog",
-            uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
+            uses: ["Pipeline", "Iceberg", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
         Module(
-            name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "Threads"]),
+            name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "ObjectStorage", "Threads"]),
         Module(
             name: "IcebergSink",
             uses: ["Pipeline", "TraceModel", "OTLPWire", "JSON", "Iceberg", "Parquet", "ObjectStorage"]),
@@ -75,13 +75,13 @@ let rows: [[Module]] = [
         Module(
             name: "QueryEngine",
             uses: ["Iceberg", "JSON", "Workers", "Threads", "Telemetry"],
-            ),
+        ),
     ],
     [
         Module(
             name: "AdminAPI",
             uses: ["Pipeline", "TraceModel", "Sampling", "QueryEngine", "HTTPServer", "JSON", "Threads", "Telemetry"]),
-        Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling"]),
+        Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling", "Telemetry"]),
     ],
     [
         Module(
@@ -91,7 +91,7 @@ let rows: [[Module]] = [
                 "Telemetry", "Parquet", "ObjectStorage", "HTTPClient", "HTTPServer", "Database", "Workers",
                 "ShardRunner", "OTLPServer", "SpanLog", "IcebergCatalogs", "IcebergSink", "StateStores",
                 "QueryEngine", "AdminAPI", "Settings", "Configuration", "Arguments", "YAML",
-            ], native: ["CSystem"]),
+            ], native: ["CSystem"])
     ],
 ]
 
@@ -135,7 +135,11 @@ for row in rows {
 }
 
 targets += [
-    .executableTarget(name: "tss", dependencies: ["Commands"], swiftSettings: swiftSettings)
+    .executableTarget(name: "tss", dependencies: ["Commands"], swiftSettings: swiftSettings),
+    .executableTarget(
+        name: "row-files-benchmark",
+        dependencies: ["IcebergSink", "Parquet", "Pipeline", "Iceberg", "OTLPWire", "TraceGenerator", "TraceModel"],
+        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py"], swiftSettings: swiftSettings),
 ]
 
 /// A test target sees what it tests and everything below it.
@@ -152,6 +156,16 @@ targets += [
     tests("PolicyTests", ["Configuration", "TraceModel", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Settings"]),
     tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "Compression"]),
+    tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
+    tests("ParquetTests", ["Parquet"]),
+    tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
+    tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
+    tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
+    tests("SimulationTests", ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
+    tests("SinkTests", ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
+    tests("TidyTests", []),
+    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests("WorkerTests", ["Threads", "Workers"]),
 ]
 
 let package = Package(

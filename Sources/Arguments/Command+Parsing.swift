@@ -18,7 +18,7 @@ extension Command {
             if word.hasPrefix("-") { break }
             guard let next = command.commands.first(where: { $0.name == word }) else {
                 let hint = NearestName.hint(word, among: command.commands.map(\.name))
-                throw UsageError(description: "\(path.joined(separator: " ")): unknown command \"\(word)\"\(hint)")
+                throw UsageError("\(path.joined(separator: " ")): unknown command \"\(word)\"\(hint)")
             }
             command = next
             path.append(next.name)
@@ -160,6 +160,6 @@ private struct ArgumentReader {
     }
 
     private func refusal(_ message: String) -> UsageError {
-        UsageError(description: "\(path.joined(separator: " ")): \(message)")
+        UsageError("\(path.joined(separator: " ")): \(message)")
     }
 }

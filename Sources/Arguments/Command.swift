@@ -39,7 +39,7 @@ public struct Option: Sendable {
     public var summary: String
 
     public init(
-        _ name: String, short: Character? = nil, _ form: ValueForm = .flag, default defaultText: String? = nil,
+        _ name: String, short: Character? = nil, _ form: ValueForm, default defaultText: String? = nil,
         variables: [String] = [], isRepeatable: Bool = false, _ summary: String
     ) {
         self.name = name
@@ -62,7 +62,7 @@ public struct Operand: Sendable {
     public var summary: String
 
     public init(
-        _ name: String, _ form: ValueForm = .text, isRequired: Bool = true, isRepeatable: Bool = false,
+        _ name: String, _ form: ValueForm, isRequired: Bool = true, isRepeatable: Bool = false,
         _ summary: String
     ) {
         self.name = name

@@ -74,6 +74,11 @@ public struct ParsedCommand: Sendable {
 public struct UsageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// One line: the command, what is wrong, what was probably meant.
     public var description: String
+
+    public init(_ description: String) {
+        self.description = description
+    }
+
     /// EX_USAGE of sysexits.h.
     public static let exitCode: Int32 = 64
 }

@@ -2,18 +2,18 @@
 ///
 /// Source: Apache Avro 1.12 specification, "Binary Encoding".
 public struct AvroCursor {
-    private let bytes: [UInt8]
+    private let source: [UInt8]
     private var offset = 0
     /// Elements of arrays and maps that may still be read: elements can take no byte at all.
     private var elementBudget: Int
 
     public init(_ bytes: [UInt8], elementLimit: Int = AvroLimits().elements) {
-        self.bytes = bytes
+        source = bytes
         elementBudget = elementLimit
     }
 
-    public var isAtEnd: Bool { offset == bytes.count }
-    var remaining: Int { bytes.count - offset }
+    public var isAtEnd: Bool { offset == source.count }
+    var remaining: Int { source.count - offset }
 
     public mutating func boolean() throws(AvroError) -> Bool {
         switch try byte() {
@@ -48,13 +48,13 @@ public struct AvroCursor {
 
     public mutating func double() throws(AvroError) -> Double { Double(bitPattern: try littleEndian(byteCount: 8)) }
 
-    public mutating func bytes() throws(AvroError) -> [UInt8] { Array(bytes[try take(length())]) }
+    public mutating func bytes() throws(AvroError) -> [UInt8] { Array(source[try take(length())]) }
 
-    public mutating func fixed(_ length: Int) throws(AvroError) -> [UInt8] { Array(bytes[try take(length)]) }
+    public mutating func fixed(_ length: Int) throws(AvroError) -> [UInt8] { Array(source[try take(length)]) }
 
     public mutating func string() throws(AvroError) -> String {
         let range = try take(length())
-        guard let text = String(validating: bytes[range], as: UTF8.self) else { throw error("string is not UTF-8") }
+        guard let text = String(validating: source[range], as: UTF8.self) else { throw error("string is not UTF-8") }
         return text
     }
 
@@ -144,14 +144,14 @@ public struct AvroCursor {
     }
 
     private mutating func byte() throws(AvroError) -> UInt8 {
-        guard offset < bytes.count else { throw error("data ends too early") }
+        guard offset < source.count else { throw error("data ends too early") }
         offset += 1
-        return bytes[offset - 1]
+        return source[offset - 1]
     }
 
     private mutating func littleEndian(byteCount: Int) throws(AvroError) -> UInt64 {
         var word: UInt64 = 0
-        for (index, byte) in bytes[try take(byteCount)].enumerated() { word |= UInt64(byte) << UInt64(8 * index) }
+        for (index, byte) in source[try take(byteCount)].enumerated() { word |= UInt64(byte) << UInt64(8 * index) }
         return word
     }
 

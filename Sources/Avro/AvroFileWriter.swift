@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Writes an object container file.
 ///
 /// Source: Apache Avro 1.12 specification, "Object Container Files".

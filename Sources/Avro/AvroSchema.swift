@@ -4,7 +4,8 @@ public import JSON
 ///
 /// Named types are resolved where they are used; a type that contains itself is refused (no file of Iceberg has one).
 ///
-/// Source: Apache Avro 1.12 specification, "Schema Declaration"; Iceberg's `field-id`, `element-id`, "Appendix A: Avro".
+/// Source: Apache Avro 1.12 specification, "Schema Declaration"; Iceberg's `field-id`, `element-id`,
+/// "Appendix A: Avro".
 public indirect enum AvroSchema: Hashable, Sendable {
     case null
     case boolean

@@ -5,6 +5,7 @@
 #include <parquet/file_writer.h>
 #include <parquet/properties.h>
 #include <parquet/schema.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -37,11 +38,37 @@ public:
     virtual void abandon() noexcept = 0;
 };
 
-/// A file of this machine, called `path`.partial until it is whole and synced.
+void sync_directory(const std::string &directory) {
+    int file = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0) cpq::fail_errno("open", directory);
+    int result = fsync(file);
+    int number = errno;
+    close(file);
+    errno = number;
+    if (result != 0) cpq::fail_errno("sync", directory);
+}
+
+std::string directory_of(const std::string &path) {
+    auto slash = path.find_last_of('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// Makes a directory and those above it; each new one lasts.
+void make_directory(const std::string &directory) {
+    if (access(directory.c_str(), F_OK) == 0) return;
+    std::string parent = directory_of(directory);
+    make_directory(parent);
+    if (mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) cpq::fail_errno("make", directory);
+    sync_directory(parent);
+}
+
+/// A file of this machine, called `path`.tmp until it is whole and synced.
 class LocalSink final : public Sink {
 public:
-    explicit LocalSink(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {
+    explicit LocalSink(std::string path) : path_(std::move(path)), partial_(path_ + ".tmp") {
         if (access(path_.c_str(), F_OK) == 0) throw Failure(CPQ_MISUSED, path_ + " is there already");
+        make_directory(directory_of(path_));
         int file = open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         if (file < 0) cpq::fail_errno("create", partial_);
         exists_ = true;
@@ -63,7 +90,7 @@ public:
         if (rename(partial_.c_str(), path_.c_str()) != 0) cpq::fail_errno("rename", partial_);
         exists_ = false;
         try {
-            sync_directory();
+            sync_directory(directory_of(path_));
         } catch (...) {
             // Its name may not last: what the caller is told is not there must not be there.
             unlink(path_.c_str());
@@ -78,18 +105,6 @@ public:
     }
 
 private:
-    void sync_directory() {
-        auto slash = path_.find_last_of('/');
-        std::string directory = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-        int file = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (file < 0) cpq::fail_errno("open", directory);
-        int result = fsync(file);
-        int number = errno;
-        close(file);
-        errno = number;
-        if (result != 0) cpq::fail_errno("sync", directory);
-    }
-
     std::string path_;
     std::string partial_;
     bool exists_ = false;
@@ -146,6 +161,9 @@ NodePtr tree(const cpq_node *nodes, int32_t count, int32_t &next, const std::str
     NodeVector children;
     for (int32_t i = 0; i < node.child_count; i++) {
         children.push_back(tree(nodes, count, next, path, builder, options));
+    }
+    if (node.annotation == CPQ_PLAIN) {
+        return GroupNode::Make(node.name, repetition, children, parquet::ConvertedType::NONE, node.field_id);
     }
     return GroupNode::Make(node.name, repetition, children, annotation(node.annotation), node.field_id);
 }
@@ -381,7 +399,9 @@ int64_t cpq_writer_row_group_offset(const cpq_writer *writer, int32_t row_group)
     return chunk->has_dictionary_page() ? chunk->dictionary_page_offset() : chunk->data_page_offset();
 }
 
-int32_t cpq_writer_leaf_count(const cpq_writer *writer) { return writer->file->num_columns(); }
+int32_t cpq_writer_leaf_count(const cpq_writer *writer) {
+    return writer->metadata ? writer->metadata->schema()->num_columns() : 0;
+}
 
 int32_t cpq_writer_statistics(cpq_writer *writer, int32_t leaf, cpq_statistics *statistics, cpq_error *error) {
     return guarded(error, CPQ_FAILED, [&] {
@@ -413,5 +433,7 @@ int32_t cpq_writer_statistics(cpq_writer *writer, int32_t leaf, cpq_statistics *
 }
 
 void cpq_writer_free(cpq_writer *writer) { delete writer; }
+
+int32_t cpq_remove_local(const char *path) { return unlink(path) == 0 || errno == ENOENT ? 0 : errno; }
 
 }

@@ -69,7 +69,9 @@ public struct JSONReader {
         let place = place
         guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else { throw error("expected a key in quotes") }
         let key = try string()
-        guard offset < bytes.count, bytes[offset] == UInt8(ascii: ":") else { throw error("expected a colon after a key") }
+        guard offset < bytes.count, bytes[offset] == UInt8(ascii: ":") else {
+            throw error("expected a colon after a key")
+        }
         offset += 1
         skipSpace()
         return (key, place)

@@ -38,7 +38,8 @@ public struct AttributeNode: Sendable, Hashable {
 ///     └───────────────┴────────┴────────┴─────────┘
 ///
 /// Reused from span to span, it allocates only while it grows. Repeated values are merged by the
-/// rules of protobuf: the last member of a oneof wins, lists in the same member are joined.
+/// rules of protobuf: the last member of a oneof wins, lists in the same member are joined. Of
+/// several keys of one attribute the first counts, as in a scan.
 public struct AttributeTape: Sendable {
     public private(set) var nodes: [AttributeNode]
 
@@ -73,11 +74,14 @@ public struct AttributeTape: Sendable {
         keyValue range: ByteRange, depth: Int, in bytes: borrowing RawSpan, limits: WireLimits
     ) throws(WireError) {
         let index = appendEmpty()
+        var hasKey = false
         var cursor = WireCursor(range, limits: limits)
         while let field = try cursor.next(in: bytes) {
             switch field.number {
             case 1:  // key
-                nodes[index].key = try field.rangeValue()
+                let key = try field.rangeValue()
+                if !hasKey { nodes[index].key = key }
+                hasKey = true
             case 2:  // value
                 let value = try field.rangeValue()
                 try merge(anyValue: value, into: index, depth: depth, in: bytes, limits: limits)

@@ -13,10 +13,10 @@ struct ByteStringTable: Sendable {
 
     private(set) var slots: [Slot]
     private(set) var bytes: [UInt8]
-    /// One bit for each value of `Self.filterBit` that occurs.
+    /// The bits of `filterBit` that occur: most candidates fail here.
     private(set) var filter: UInt64
 
-    var isEmpty: Bool { bytes.isEmpty && filter == 0 }
+    var isEmpty: Bool { filter == 0 }
 
     /// - Parameter entries: Distinct strings, each with a range of values.
     init(_ entries: [(string: [UInt8], values: Range<Int>)]) {
@@ -27,7 +27,10 @@ struct ByteStringTable: Sendable {
         filter = 0
         for entry in entries {
             let hash = Self.hash(entry.string.span.bytes, from: 0, to: entry.string.count)
-            filter |= 1 << (hash >> 58)
+            // The byte behind an empty string may be any.
+            filter |= entry.string.first.map {
+                1 &<< Self.filterBit(count: UInt64(entry.string.count), first: UInt64($0))
+            } ?? .max
             var index = Int(truncatingIfNeeded: hash) & (capacity - 1)
             while slots[index].count != .max { index = (index + 1) & (capacity - 1) }
             slots[index] = Slot(
@@ -37,30 +40,28 @@ struct ByteStringTable: Sendable {
         }
     }
 
-    /// The values of the string at `start..<end`, empty when it is not in the set.
-    @inline(never)
+    /// The values of the string at `start..<end`, or nil when it is not in the set.
     func values(_ candidate: borrowing RawSpan, from start: Int, to end: Int) -> Range<Int>? {
-        values(candidate, from: start, to: end, hash: Self.hash(candidate, from: start, to: end))
-    }
-
-    func values(
-        _ candidate: borrowing RawSpan, from start: Int, to end: Int, hash: UInt64
-    ) -> Range<Int>? {
+        let count = end &- start
+        let hash = Self.hash(candidate, from: start, to: end)
         let mask = slots.count &- 1
         var index = Int(truncatingIfNeeded: hash) & mask
-        while true {
+        while slots[index].count != .max {
             let slot = slots[index]
-            if slot.count == .max { return nil }
-            if slot.hash == hash, Int(slot.count) == end &- start,
-                equal(
-                    candidate, at: start, bytes.span.bytes, at: Int(slot.offset), count: end &- start)
+            if slot.hash == hash, Int(slot.count) == count,
+                equal(candidate, at: start, bytes.span.bytes, at: Int(slot.offset), count: count)
             {
                 let first = Int(slot.firstValue)
                 return first..<(first &+ Int(slot.valueCount))
             }
             index = (index &+ 1) & mask
         }
+        return nil
     }
+
+    /// A number whose lowest six bits are the filter's bit for strings of that length and first byte.
+    @inline(__always)
+    static func filterBit(count: UInt64, first: UInt64) -> UInt64 { count &+ first }
 
     /// Of the length, the first four bytes and the last one: cheap, and enough to tell attribute keys apart.
     @inline(__always)
@@ -72,11 +73,8 @@ struct ByteStringTable: Sendable {
             last: UInt64(string.byte(at: end &- 1)))
     }
 
-    /// - Parameters:
-    ///   - first: The first four bytes, little endian.
-    ///   - last: The last byte.
     @inline(__always)
-    static func hash(count: UInt64, first: UInt64, last: UInt64) -> UInt64 {
+    private static func hash(count: UInt64, first: UInt64, last: UInt64) -> UInt64 {
         // An odd constant without pattern: 2^64 divided by the golden ratio.
         let product = (first | last << 32 | count << 40) &* 0x9E37_79B9_7F4A_7C15
         return product ^ product >> 29
@@ -97,18 +95,27 @@ func equal(
     _ one: borrowing RawSpan, at oneStart: Int, _ other: borrowing RawSpan, at otherStart: Int,
     count: Int
 ) -> Bool {
+    guard count >= 8 else { return equalShort(one, at: oneStart, other, at: otherStart, count: count) }
+    // Words of eight bytes, the last of which overlaps the one in front of it.
     var offset = 0
-    while count &- offset >= 8 {
+    while count &- offset > 8 {
         guard one.word64(at: oneStart &+ offset) == other.word64(at: otherStart &+ offset) else {
             return false
         }
         offset &+= 8
     }
-    while offset < count {
+    offset = count &- 8
+    return one.word64(at: oneStart &+ offset) == other.word64(at: otherStart &+ offset)
+}
+
+private func equalShort(
+    _ one: borrowing RawSpan, at oneStart: Int, _ other: borrowing RawSpan, at otherStart: Int,
+    count: Int
+) -> Bool {
+    for offset in 0..<count {
         guard one.byte(at: oneStart &+ offset) == other.byte(at: otherStart &+ offset) else {
             return false
         }
-        offset &+= 1
     }
     return true
 }

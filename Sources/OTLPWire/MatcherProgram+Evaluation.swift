@@ -65,8 +65,22 @@ extension MatcherProgram {
     ) -> Bool {
         guard count > 0 else { return true }
         let first = operand.byte(at: operandStart)
+        let pattern = UInt64(first) &* Self.lowBits
         var start = value.start
-        while start + count <= value.end {
+        let last = value.end - count
+        while start <= last {
+            if value.end - start >= 8 {
+                // A zero byte in the difference is a first byte of the operand; of those, the
+                // lowest bit set is exact, higher ones may be borrows.
+                let difference = bytes.word64(at: start) ^ pattern
+                let zeros = (difference &- Self.lowBits) & ~difference & (Self.lowBits << 7)
+                guard zeros != 0 else {
+                    start += 8
+                    continue
+                }
+                start += zeros.trailingZeroBitCount >> 3
+                guard start <= last else { return false }
+            }
             if bytes.byte(at: start) == first,
                 equal(bytes, at: start, operand, at: operandStart, count: count)
             {
@@ -77,7 +91,16 @@ extension MatcherProgram {
         return false
     }
 
+    /// The lowest bit of each byte.
+    private static var lowBits: UInt64 { 0x0101_0101_0101_0101 }
+
     // MARK: Clauses
+
+    /// Whether a clause that needs the span can hold at all, given the terms that hold.
+    @inline(__always)
+    func isAnyClauseOpen(_ hits: TermSet) -> Bool {
+        !(hits & triggers).isEmpty || !untriggered.isEmpty
+    }
 
     /// Bits of the clauses that need the span, given the terms that hold on it and its resource.
     @inline(never)
@@ -150,30 +173,67 @@ extension MatcherProgram.Clause {
     }
 }
 
-/// Key and value of a `KeyValue` in whatever order and however often they were sent.
+/// Key and value of a `KeyValue` in whatever order; of several keys the first counts.
 struct MatcherAttribute {
     var keyStart = 0
     var keyEnd = 0
     var value = MatcherValue()
 
     init(from start: Int, to end: Int, in bytes: borrowing RawSpan) throws(WireError) {
+        var hasKey = false
         var cursor = WireCursor(from: start, to: end)
         while let field = try cursor.next(in: bytes) {
-            switch field.number {
-            case 1:
-                let key = try field.rangeValue()
-                keyStart = key.lowerBound
-                keyEnd = key.upperBound
-            case 2: try value.merge(try field.rangeValue(), in: bytes)
-            default: break
-            }
+            guard field.number == 1, !hasKey else { continue }
+            let key = try field.rangeValue()
+            keyStart = key.lowerBound
+            keyEnd = key.upperBound
+            hasKey = true
         }
+        try value.mergeAttribute(from: start, to: end, in: bytes)
     }
 }
 
 extension MatcherValue {
+    /// Reads the value among the fields of a `KeyValue`, or among those behind its key.
+    @inline(__always)
+    mutating func mergeAttribute(
+        from start: Int, to end: Int, in bytes: borrowing RawSpan
+    ) throws(WireError) {
+        if readWholeText(from: start, to: end, in: bytes) { return }
+        try mergeFields(from: start, to: end, in: bytes)
+    }
+
+    /// Takes a value that is one string of up to 125 bytes and nothing else, as most are.
+    ///
+    ///     12 v 0A n text…
+    @inline(__always)
+    private mutating func readWholeText(
+        from start: Int, to end: Int, in bytes: borrowing RawSpan
+    ) -> Bool {
+        guard end &- start >= 4 else { return false }
+        let head = bytes.word32(at: start)
+        let count = Int(head >> 24)
+        guard head & 0x80FF_80FF == 0x000A_0012, start &+ 4 &+ count == end,
+            Int(head >> 8 & 0xFF) == count &+ 2
+        else { return false }
+        self = MatcherValue(kind: .string, start: start &+ 4, end: end)
+        return true
+    }
+
+    @inline(never)
+    private mutating func mergeFields(
+        from start: Int, to end: Int, in bytes: borrowing RawSpan
+    ) throws(WireError) {
+        var cursor = WireCursor(from: start, to: end)
+        while let field = try cursor.next(in: bytes) {
+            if field.number == 2 { try merge(try field.rangeValue(), in: bytes) }
+        }
+    }
+
     /// The last member of the oneof wins, over all occurrences of the value.
-    mutating func merge(_ range: ByteRange, in bytes: borrowing RawSpan) throws(WireError) {
+    private mutating func merge(
+        _ range: ByteRange, in bytes: borrowing RawSpan
+    ) throws(WireError) {
         var cursor = WireCursor(range)
         while let field = try cursor.next(in: bytes) {
             switch field.number {

@@ -22,6 +22,20 @@ extension RawSpan {
     func word64(at offset: Int) -> UInt64 {
         UInt64(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
+
+    /// Whether `count` bytes, a constant, lie at the offset: the bounds check of a load, as a question.
+    @inline(__always)
+    func holds(_ count: Int, at offset: Int) -> Bool {
+        // Unsigned, so that a negative offset is out of bounds as well.
+        byteCount >= count && UInt(bitPattern: offset) <= UInt(bitPattern: byteCount &- count)
+    }
+
+    /// Of a loop whose condition is `holds(8, at: offset)`: checking the bounds once more took 5 % of a scan.
+    @inline(__always)
+    func heldWord64(at offset: Int) -> UInt64 {
+        assert(holds(8, at: offset), "the loop's condition")
+        return UInt64(littleEndian: unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
+    }
 }
 
 extension ByteRange {

@@ -19,28 +19,29 @@ func scanSpan(
     resourceHits: TermSet, limits: WireLimits, into record: inout SpanRecord
 ) throws(WireError) -> Bool {
     record.span = ByteRange(from: start, to: end)
+    // Bytes that end with the span: "is there enough" and the check of a load's bounds are one then.
+    let bytes = message.extracting(0..<end)
     var texts = SpanTexts()
     var isParentUsable = true
     var offset = start
+    readHead(bytes, at: &offset, &record, &texts)
     if program.isEmpty {
-        readHead(message, at: &offset, end: end, &record, &texts)
-        while offset < end {
-            try readField(
-                message, at: &offset, end: end, limits: limits, &record, &texts, &isParentUsable)
+        while true {
+            skipAttributes(bytes, at: &offset)
+            guard offset < bytes.byteCount else { break }
+            try readField(bytes, at: &offset, limits: limits, &record, &texts, &isParentUsable)
         }
     } else {
         var hits = resourceHits
-        readHead(message, at: &offset, end: end, &record, &texts)
-        while offset < end {
-            if message.byte(at: offset) == SpanTag.attributes {
-                try matchAttributes(message, at: &offset, end: end, program, &hits)
+        while offset < bytes.byteCount {
+            if bytes.byte(at: offset) == SpanTag.attributes {
+                offset = try matchAttributes(bytes, from: offset, program, &hits)
             } else {
-                try readField(
-                    message, at: &offset, end: end, limits: limits, &record, &texts, &isParentUsable)
+                try readField(bytes, at: &offset, limits: limits, &record, &texts, &isParentUsable)
             }
         }
-        matchFields(message, program, record, texts, &hits)
-        record.matches |= program.bits(of: hits)
+        matchFields(bytes, program, record, texts, &hits)
+        if program.isAnyClauseOpen(hits) { record.matches |= program.bits(of: hits) }
     }
     return record.traceID.isValid && record.spanID.isValid && isParentUsable
 }
@@ -57,8 +58,8 @@ private enum SpanTag {
     static let endTime: UInt8 = 0x41
     static let attributes: UInt8 = 0x4A
     static let status: UInt8 = 0x7A
-    /// The first byte of field 16, whose tag is the first to take two.
-    static let flags: UInt8 = 0x85
+    /// Field 16, fixed32: the first tag to take two bytes, 85 01.
+    static let flags: UInt16 = 0x0185
 
     /// Tag and length of a trace id, and of the span ids, as two little-endian bytes.
     static let wholeTraceID: UInt16 = 0x100A
@@ -70,74 +71,86 @@ private enum SpanTag {
 /// the first that is not as expected, which `readField` then takes.
 ///
 ///     0A 10 trace id  12 08 span id  [22 08 parent]  2A n name  30 kind  39 start  41 end
+///
+/// Extracting a stretch of constant length checks its bounds once: the loads from it need no check.
 @inline(__always)
 private func readHead(
-    _ message: borrowing RawSpan, at offset: inout Int, end: Int, _ record: inout SpanRecord,
+    _ message: borrowing RawSpan, at offset: inout Int, _ record: inout SpanRecord,
     _ texts: inout SpanTexts
 ) {
-    // 38 bytes: both ids and the parent.
-    guard end &- offset >= 40, message.word16(at: offset) == SpanTag.wholeTraceID,
-        message.word16(at: offset &+ 18) == SpanTag.wholeSpanID
-    else { return }
-    record.traceID = TraceID(
-        high: message.word64(at: offset &+ 2).byteSwapped,
-        low: message.word64(at: offset &+ 10).byteSwapped)
-    record.spanID = SpanID(message.word64(at: offset &+ 20).byteSwapped)
-    offset &+= 28
-    if message.word16(at: offset) == SpanTag.wholeParentSpanID {
-        record.parentSpanID = SpanID(message.word64(at: offset &+ 2).byteSwapped)
-        offset &+= 10
-    }
-    guard end &- offset >= 2 else { return }
-    let name = message.word16(at: offset)
-    let nameCount = Int(name >> 8)
-    // 20 bytes: kind, start and end.
-    guard UInt8(truncatingIfNeeded: name) == SpanTag.name, nameCount < 0x80,
-        end &- offset >= nameCount &+ 22
-    else { return }
-    let nameStart = offset &+ 2
-    texts.name = ByteRange(from: nameStart, to: nameStart &+ nameCount)
-    offset = nameStart &+ nameCount
-    let kind = message.word32(at: offset)
-    guard kind & 0xFF_80FF == 0x39_0030, message.byte(at: offset &+ 11) == SpanTag.endTime else {
+    // 38 bytes are both ids and the parent; behind them tag and length of the name.
+    guard message.byteCount &- offset >= 40 else { return }
+    let ids = message.extracting(offset..<(offset &+ 40))
+    guard ids.word16(at: 0) == SpanTag.wholeTraceID, ids.word16(at: 18) == SpanTag.wholeSpanID else {
         return
     }
+    record.traceID = TraceID(
+        high: ids.word64(at: 2).byteSwapped, low: ids.word64(at: 10).byteSwapped)
+    record.spanID = SpanID(ids.word64(at: 20).byteSwapped)
+    var name = ids.word16(at: 28)
+    offset &+= 28
+    if name == SpanTag.wholeParentSpanID {
+        record.parentSpanID = SpanID(ids.word64(at: 30).byteSwapped)
+        name = ids.word16(at: 38)
+        offset &+= 10
+    }
+    let nameStart = offset &+ 2
+    let nameEnd = nameStart &+ Int(name >> 8)
+    // 20 bytes are kind, start and end.
+    guard UInt8(truncatingIfNeeded: name) == SpanTag.name, name < 0x8000,
+        message.byteCount &- nameEnd >= 20
+    else { return }
+    texts.name = ByteRange(from: nameStart, to: nameEnd)
+    offset = nameEnd
+    let times = message.extracting(nameEnd..<(nameEnd &+ 20))
+    let kind = times.word32(at: 0)
+    guard kind & 0xFF_80FF == 0x39_0030, times.byte(at: 11) == SpanTag.endTime else { return }
     record.kind = clamped(UInt64(kind >> 8 & 0x7F), upTo: 5)
-    record.startTimeUnixNano = message.word64(at: offset &+ 3)
-    record.endTimeUnixNano = message.word64(at: offset &+ 12)
-    offset &+= 20
+    record.startTimeUnixNano = times.word64(at: 3)
+    record.endTimeUnixNano = times.word64(at: 12)
+    offset = nameEnd &+ 20
 }
 
-/// Reads the next field, whatever it is, and every further attribute when it is one.
+/// Reads the next field, whatever it is; the flags, which most spans end with, at once.
 @inline(__always)
 private func readField(
-    _ message: borrowing RawSpan, at offset: inout Int, end: Int, limits: WireLimits,
+    _ message: borrowing RawSpan, at offset: inout Int, limits: WireLimits,
     _ record: inout SpanRecord, _ texts: inout SpanTexts, _ isParentUsable: inout Bool
 ) throws(WireError) {
-    switch message.byte(at: offset) {
-    case SpanTag.attributes:
-        repeat {
-            offset &+= 1
-            offset = try delimitedEnd(message, at: &offset, end: end)
-        } while offset < end && message.byte(at: offset) == SpanTag.attributes
-    case SpanTag.flags where end &- offset >= 6 && message.byte(at: offset &+ 1) == 0x01:
+    if message.byteCount &- offset >= 6, message.word16(at: offset) == SpanTag.flags {
         record.flags = message.word32(at: offset &+ 2)
         offset &+= 6
-    default:
-        try readRareField(
-            message, at: &offset, end: end, limits: limits, &record, &texts, &isParentUsable)
+        return
     }
+    offset = try readRareField(message, at: offset, limits: limits, &record, &texts, &isParentUsable)
 }
 
-/// Reads one field of any number in any form.
+/// Moves behind the attributes from `offset` on whose lengths take one or two bytes and hold.
+@inline(__always)
+private func skipAttributes(_ message: borrowing RawSpan, at offset: inout Int) {
+    var start = offset
+    while message.holds(8, at: start) {
+        let head = message.heldWord64(at: start)
+        var next = start &+ 2 &+ Int(truncatingIfNeeded: head >> 8 & 0x7F)
+        if head & 0x80FF != 0x004A {
+            // Another field, or a longer length.
+            guard head & 0x8080FF == 0x00804A else { break }
+            next &+= 1 &+ Int(truncatingIfNeeded: head >> 9 & 0x3F80)
+        }
+        guard next <= message.byteCount else { break }
+        start = next
+    }
+    offset = start
+}
+
+/// Reads one field of any number in any form and answers where it ends.
 @inline(never)
 private func readRareField(
-    _ message: borrowing RawSpan, at offset: inout Int, end: Int, limits: WireLimits,
-    _ record: inout SpanRecord, _ texts: inout SpanTexts, _ isParentUsable: inout Bool
-) throws(WireError) {
-    var cursor = WireCursor(from: offset, to: end, limits: limits)
-    guard let field = try cursor.next(in: message) else { return }
-    offset = cursor.offset
+    _ message: borrowing RawSpan, at offset: Int, limits: WireLimits, _ record: inout SpanRecord,
+    _ texts: inout SpanTexts, _ isParentUsable: inout Bool
+) throws(WireError) -> Int {
+    var cursor = WireCursor(from: offset, to: message.byteCount, limits: limits)
+    guard let field = try cursor.next(in: message) else { return cursor.offset }
     switch field.number {
     case 1: record.traceID = traceID(message, try field.rangeValue())
     case 2:
@@ -162,6 +175,7 @@ private func readRareField(
     case 16: record.flags = try field.fixed32Value()
     default: break
     }
+    return cursor.offset
 }
 
 /// Repeated statuses merge: what a later one does not say, stays.
@@ -195,67 +209,80 @@ private func clamped(_ value: UInt64, upTo last: UInt32) -> UInt8 {
 
 // MARK: Matching
 
-/// Runs the checks on the attributes that follow one another from `offset` on.
+/// Runs the checks on the attributes that follow one another from `offset` on and answers where
+/// they end.
 ///
-///     4A n ┌ 0A k key… 12 v ┌ value… ┐┐      n, k and v of one byte, the key of four bytes at least
-///          └────────────────┴─────── n ┘
+///     4A n ┌ 0A k key… 12 v value… ┐      k in one byte, n in one or two
+///          └────────────────────── n ┘
 ///
-/// Nearly every attribute has this shape, and nearly none is asked for: two loads tell both.
+/// Nearly every attribute starts like this, and nearly none is asked for: length and first byte
+/// of its key tell, from the one load that finds the next. The first key of an attribute counts,
+/// here and wherever keys are read: protobuf lets the last of several win, but no encoder writes
+/// two, and looking for a second took 200 instructions a span.
 @inline(never)
 private func matchAttributes(
-    _ message: borrowing RawSpan, at offset: inout Int, end: Int, _ program: MatcherProgram,
-    _ hits: inout TermSet
-) throws(WireError) {
+    _ message: borrowing RawSpan, from offset: Int, _ program: MatcherProgram, _ hits: inout TermSet
+) throws(WireError) -> Int {
     let filter = program.spanKeys.filter
-    while offset < end, message.byte(at: offset) == SpanTag.attributes {
-        if end &- offset >= 12 {
-            let head = message.word64(at: offset)
-            let next = offset &+ 2 &+ Int(truncatingIfNeeded: head >> 8 & 0x7F)
-            let keyCount = head >> 24 & 0x7F
-            let keyEnd = offset &+ 4 &+ Int(truncatingIfNeeded: keyCount)
-            if head & 0x80FF_80FF == 0x000A_004A, keyCount >= 4, keyEnd &+ 2 <= next, next <= end {
-                let tail = message.word32(at: keyEnd &- 2)
-                if tail >> 16 & 0xFF == 0x12,
-                    keyEnd &+ 2 &+ Int(truncatingIfNeeded: tail >> 24) == next
-                {
-                    let hash = ByteStringTable.hash(
-                        count: keyCount, first: head >> 32, last: UInt64(tail >> 8 & 0xFF))
-                    if filter >> (hash >> 58) & 1 != 0 {
-                        program.match(
-                            key: offset &+ 4, to: keyEnd, hash: hash, value: keyEnd &+ 2, to: next,
-                            in: message, into: &hits)
-                    }
-                    offset = next
-                    continue
-                }
+    var start = offset
+    while message.holds(8, at: start) {
+        let head = message.heldWord64(at: start)
+        var next = start &+ 2 &+ Int(truncatingIfNeeded: head >> 8 & 0x7F)
+        var key = head >> 24
+        if head & 0x80FF_80FF != 0x000A_004A {
+            // Another field, or one of those that `matchUnusualAttribute` takes, or a longer length.
+            guard head & 0x80_FF80_80FF == 0x00_0A00_804A else {
+                guard UInt8(truncatingIfNeeded: head) == SpanTag.attributes else { return start }
+                start = try matchUnusualAttribute(message, at: start, program, &hits)
+                continue
             }
+            next &+= 1 &+ Int(truncatingIfNeeded: head >> 9 & 0x3F80)
+            key = head >> 32
         }
-        offset &+= 1
-        let attributeEnd = try delimitedEnd(message, at: &offset, end: end)
-        if filter != 0 {
-            program.match(
-                attribute: offset, to: attributeEnd, keys: program.spanKeys, in: message,
-                into: &hits)
+        guard next <= message.byteCount else { throw .lengthOverrun(offset: start &+ 1) }
+        if filter &>> ByteStringTable.filterBit(count: key, first: key >> 8) & 1 != 0 {
+            program.match(attribute: start, to: next, in: message, into: &hits)
         }
-        offset = attributeEnd
+        start = next
     }
+    while start < message.byteCount, message.byte(at: start) == SpanTag.attributes {
+        start = try matchUnusualAttribute(message, at: start, program, &hits)
+    }
+    return start
+}
+
+/// Runs the checks on the attribute at `start`, whatever its shape, and answers where it ends.
+@inline(never)
+private func matchUnusualAttribute(
+    _ message: borrowing RawSpan, at start: Int, _ program: MatcherProgram, _ hits: inout TermSet
+) throws(WireError) -> Int {
+    var offset = start &+ 1
+    let attributeEnd = try delimitedEnd(message, at: &offset, end: message.byteCount)
+    if !program.spanKeys.isEmpty {
+        program.match(
+            attribute: offset, to: attributeEnd, keys: program.spanKeys, in: message, into: &hits)
+    }
+    return attributeEnd
 }
 
 extension MatcherProgram {
-    /// Runs the checks on an attribute whose key, of four bytes at least, and value have been found.
+    /// Runs the checks on an attribute that starts with its key, as `matchAttributes` draws it.
+    ///
+    /// - Parameter start: Of its tag.
     @inline(never)
     fileprivate func match(
-        key keyStart: Int, to keyEnd: Int, hash: UInt64, value valueStart: Int, to valueEnd: Int,
-        in message: borrowing RawSpan, into hits: inout TermSet
+        attribute start: Int, to end: Int, in message: borrowing RawSpan, into hits: inout TermSet
     ) {
-        guard let range = spanKeys.values(message, from: keyStart, to: keyEnd, hash: hash) else {
+        let keyStart = start &+ (message.byte(at: start &+ 1) < 0x80 ? 4 : 5)
+        let keyEnd = keyStart &+ Int(message.byte(at: keyStart &- 1))
+        guard keyEnd <= end, let range = spanKeys.values(message, from: keyStart, to: keyEnd) else {
             return
         }
         var value = MatcherValue()
         do {
-            try value.merge(ByteRange(from: valueStart, to: valueEnd), in: message)
+            try value.mergeAttribute(from: keyEnd, to: end, in: message)
         } catch {
-            // Malformed values match nothing, as in `match(attribute:)`.
+            // Malformed values match nothing, as in `match(attribute:keys:)`.
             return
         }
         run(range, on: value, in: message, into: &hits)

@@ -187,18 +187,17 @@ struct MessageScan {
         _ batch: inout SpanBatch
     ) throws(WireError) {
         guard Int(spanCount) < limits.spanCount else { throw .tooManySpans(offset: start) }
-        let index = batch.records.count
-        batch.records.append(template)
+        var record = template
+        record.index = spanCount
+        spanCount += 1
         let isUsable = try scanSpan(
             message, from: start, to: end, program, resourceHits: resourceHits, limits: limits,
-            into: &batch.records[index])
+            into: &record)
         if isUsable {
-            batch.records[index].index = spanCount
+            batch.records.append(record)
         } else {
-            batch.records.removeLast()
             batch.rejectedCount += 1
         }
-        spanCount += 1
     }
 }
 

@@ -62,11 +62,17 @@ func tag(_ bytes: borrowing RawSpan, at offset: inout Int, end: Int) throws(Wire
 func delimitedEnd(
     _ bytes: borrowing RawSpan, at offset: inout Int, end: Int
 ) throws(WireError) -> Int {
-    if offset < end {
-        let byte = Int(bytes.byte(at: offset))
-        if byte < 0x80, byte < end &- offset {
-            offset &+= 1
-            return offset &+ byte
+    if end &- offset >= 2 {
+        // Lengths of one or two bytes, those of nearly all fields.
+        let head = Int(bytes.word16(at: offset))
+        let isShort = head & 0x80 == 0
+        if isShort || head & 0x8000 == 0 {
+            let start = offset &+ (isShort ? 1 : 2)
+            let next = start &+ (isShort ? head & 0x7F : head & 0x7F | head >> 1 & 0x3F80)
+            if next <= end {
+                offset = start
+                return next
+            }
         }
     }
     return try longDelimitedEnd(bytes, at: &offset, end: end)

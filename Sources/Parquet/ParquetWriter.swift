@@ -9,7 +9,7 @@ import CParquet
 ///     try writer.endRowGroup()
 ///     let file = try writer.publish()
 ///
-/// Until `publish` returns the file is called `<path>.partial`; a writer that goes away before deletes it. What is
+/// Until `publish` returns the file is called `<path>.tmp`; a writer that goes away before deletes it. What is
 /// published is synced, the directory too, and a file is never seen half-written.
 public struct ParquetWriter: ~Copyable {
     private let writer: OpaquePointer
@@ -34,6 +34,11 @@ public struct ParquetWriter: ~Copyable {
 
     /// Ends the file, makes it durable and gives it its name.
     public consuming func publish() throws(ParquetError) -> ParquetSummary {
+        try finish()
+    }
+
+    /// Borrowing: the native writer lives until it has told everything.
+    private borrowing func finish() throws(ParquetError) -> ParquetSummary {
         try call { cpq_writer_publish(writer, $0) }
         var summary = ParquetSummary(byteCount: cpq_writer_file_bytes(writer))
         for group in 0..<cpq_writer_row_group_count(writer) {
@@ -195,5 +200,14 @@ public struct ParquetBounds: Sendable, Hashable {
         guard bytes.count == 4 || bytes.count == 8 else { return nil }
         let bits = bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         return bytes.count == 4 ? Int64(Int32(truncatingIfNeeded: bits)) : Int64(bitPattern: bits)
+    }
+}
+
+/// What is done with a file whole.
+public enum ParquetFile {
+    /// Deletes a file of this machine; succeeds also when it was not there.
+    @discardableResult
+    public static func remove(_ path: String) -> Bool {
+        cpq_remove_local(path) == 0
     }
 }

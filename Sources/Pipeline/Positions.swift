@@ -94,10 +94,13 @@ public struct PresentRow: Hashable, Sendable {
 public struct KeptVerdict: Hashable, Sendable {
     public var traceID: TraceID
     public var decision: Decision
+    /// The column `decided_at`: stream clock, milliseconds since 1970. The earliest when files differ.
+    public var decidedAtMilliseconds: Int64
 
-    public init(traceID: TraceID, decision: Decision) {
+    public init(traceID: TraceID, decision: Decision, decidedAtMilliseconds: Int64 = 0) {
         self.traceID = traceID
         self.decision = decision
+        self.decidedAtMilliseconds = decidedAtMilliseconds
     }
 }
 
@@ -110,21 +113,27 @@ public struct RecoveredPartition: Sendable {
     public var resume: Int64
     public var settled: Int64
     public var clock: StreamTick
+    /// The position's anchor; nil when there is none.
+    public var anchor: Anchor?
     /// Rows at or above `resume`, ascending by (offset, index).
     public var present: [PresentRow]
     /// Traces that the table's recent files hold, for late spans and for the traces of `present`.
     public var kept: [KeptVerdict]
+    /// What the local verdict files say, oldest first; the table goes before it.
+    public var remembered: [VerdictRecord]
 
     public init(
-        id: PartitionID, epoch: Int64, resume: Int64, settled: Int64, clock: StreamTick,
-        present: [PresentRow] = [], kept: [KeptVerdict] = []
+        id: PartitionID, epoch: Int64, resume: Int64, settled: Int64, clock: StreamTick, anchor: Anchor? = nil,
+        present: [PresentRow] = [], kept: [KeptVerdict] = [], remembered: [VerdictRecord] = []
     ) {
         self.id = id
         self.epoch = epoch
         self.resume = resume
         self.settled = settled
         self.clock = clock
+        self.anchor = anchor
         self.present = present
         self.kept = kept
+        self.remembered = remembered
     }
 }

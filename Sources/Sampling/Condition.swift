@@ -30,7 +30,8 @@ public struct Condition: Hashable, Sendable {
         self.isInverted = isInverted
     }
 
-    public var inverted: Condition { Condition(test, isInverted: !isInverted) }
+    /// The opposite, when asked for.
+    public func inverted(_ isWanted: Bool = true) -> Condition { Condition(test, isInverted: isInverted != isWanted) }
 
     /// Whether no trace at all can satisfy it.
     var isImpossible: Bool { isInverted ? test == .always : test == .never }

@@ -12,9 +12,8 @@ internal import TraceModel
 /// they nest only basic kinds: a conjunction of questions, each of them perhaps inverted.
 struct Plan: Sendable {
     struct Policy: Sendable {
-        /// Range in `conditions`.
-        var firstCondition: Int
-        var conditionCount: Int
+        /// Where they stand in the plan's.
+        var conditions: Range<Int>
         /// Position in the configuration.
         var configurationIndex: Int
     }
@@ -39,7 +38,7 @@ struct Plan: Sendable {
             for (index, policy) in compiled.enumerated() where policy.isDrop == isDrop {
                 policies.append(
                     Policy(
-                        firstCondition: conditions.count, conditionCount: policy.conditions.count,
+                        conditions: conditions.count..<conditions.count + policy.conditions.count,
                         configurationIndex: index))
                 conditions += policy.conditions
             }
@@ -73,7 +72,7 @@ struct Plan: Sendable {
 
     func truth(of policy: Policy, _ trace: borrowing TraceSummary, _ chance: Chance) -> Truth {
         var answer = Truth.yes
-        for index in policy.firstCondition..<policy.firstCondition + policy.conditionCount {
+        for index in policy.conditions {
             switch conditions[index].truth(trace, chance) {
             case .no: return .no
             case .unknown: answer = .unknown

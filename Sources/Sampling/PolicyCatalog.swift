@@ -6,13 +6,13 @@ public enum PolicyCatalog {
     /// One row for each kind that is built.
     public static let kinds: [any PolicyKind.Type] = [
         AlwaysSample.self, StatusCode.self, Latency.self, SpanCount.self, Probabilistic.self, Rate.self,
-        TraceFlags.self, And.self, Not.self, Drop.self,
+        StringAttribute.self, NumericAttribute.self, BooleanAttribute.self, TraceFlags.self, And.self, Not.self,
+        Drop.self,
     ]
 
     /// Kinds that the Collector has and this version has not.
     public static let unbuiltKinds = [
-        "numeric_attribute", "string_attribute", "boolean_attribute", "trace_state", "rate_limiting",
-        "bytes_limiting", "ottl_condition", "composite",
+        "trace_state", "rate_limiting", "bytes_limiting", "ottl_condition", "composite",
     ]
 
     /// The names of a kind's members: those it asks for when it reads an empty map.
@@ -104,9 +104,19 @@ public enum PolicyCatalog {
         return policies.map(\.kind)
     }
 
-    static func joined(_ parts: [any PolicyKind], _ trace: borrowing TraceSummary) -> String {
-        var answers: [String] = []
-        for part in parts { answers.append(part.explanation(trace)) }
-        return answers.joined(separator: " and ")
+    /// "traces that take at least 5000 ms, and traces of 2 to 4 spans, of these a share of 0.5".
+    static func words(_ parts: [any PolicyKind]) -> String {
+        let rates = parts.compactMap { ($0 as? Rate).map { "of these a share of \(NumberText.of($0.probability))" } }
+        let others = parts.filter { !($0 is Rate) }.map(\.words)
+        if others.isEmpty { return parts.map(\.words).joined(separator: ", and ") }
+        return ([others.joined(separator: ", and ")] + rates).joined(separator: ", ")
+    }
+
+    static func joined(
+        _ parts: [any PolicyKind], _ trace: borrowing TraceSummary, _ answers: inout Answers
+    ) -> String {
+        var texts: [String] = []
+        for part in parts { texts.append(part.explanation(trace, &answers)) }
+        return texts.joined(separator: " and ")
     }
 }

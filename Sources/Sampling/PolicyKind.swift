@@ -18,7 +18,21 @@ public protocol PolicyKind: Sendable {
     var words: String { get }
 
     /// How the trace answers: "errors no", "latency 38 ms < 5000 ms".
-    func explanation(_ trace: borrowing TraceSummary) -> String
+    ///
+    /// - Parameter answers: What each of `conditions` said of it; the kind takes its own from the front.
+    func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String
+}
+
+/// What the conditions of a policy said of a trace, in their order.
+public struct Answers {
+    private var rest: ArraySlice<Bool>
+
+    init(_ answers: [Bool]) {
+        rest = answers[...]
+    }
+
+    /// - Precondition: No kind takes more answers than it has conditions.
+    public mutating func next() -> Bool { rest.removeFirst() }
 }
 
 extension PolicyKind {
@@ -28,15 +42,17 @@ extension PolicyKind {
 /// A kind that asks one question; the only kinds that `and`, `drop` and `not` take as their parts.
 public protocol BasicPolicyKind: PolicyKind {
     func condition(_ compiler: inout PolicyCompiler) -> Condition
+
+    /// How the trace answers, given whether the condition holds.
+    func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String
 }
 
 extension BasicPolicyKind {
     public func conditions(_ compiler: inout PolicyCompiler) -> [Condition] { [condition(&compiler)] }
-}
 
-/// Gathers what the policies of one set share while they are compiled.
-public struct PolicyCompiler {
-    public var problems = Problems()
+    public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
+        explanation(trace, isMet: answers.next())
+    }
 }
 
 /// A policy as configured.

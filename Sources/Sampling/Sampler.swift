@@ -1,5 +1,5 @@
 public import Configuration
-internal import OTLPWire
+public import OTLPWire
 public import TraceModel
 
 /// Decides about traces by a fixed set of policies.
@@ -39,12 +39,12 @@ public struct Sampler: Sendable {
         let compiled = policies.map { policy in
             (conditions: policy.kind.conditions(&compiler), isDrop: policy.isDrop)
         }
+        program = compiler.program()
         problems.add(compiler.problems.list)
         if problems.hasErrors { throw SamplingError(problems.errors) }
         self.policies = policies
         self.version = version
         self.stopsAtFirstMatch = stopsAtFirstMatch
-        program = MatcherProgram()
         plan = Plan(compiled)
         warnings = problems.warnings + Self.reachProblems(policies, compiled.map(\.conditions))
     }

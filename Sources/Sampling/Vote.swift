@@ -13,9 +13,14 @@ public struct Vote: Sendable {
     public var policy: PolicyConfiguration
     public var outcome: Outcome
     let trace: TraceSummary
+    let conditions: ArraySlice<Condition>
 
     /// How the trace answered, such as "latency 38 ms < 5000 ms"; made when it is read.
-    public var explanation: String { policy.kind.explanation(trace) }
+    public var explanation: String {
+        let chance = Chance(randomness: trace.randomness, knowsHashes: true)
+        var answers = Answers(conditions.map { $0.truth(trace, chance) == .yes })
+        return policy.kind.explanation(trace, &answers)
+    }
 }
 
 extension Vote.Outcome: CustomStringConvertible {
@@ -36,16 +41,22 @@ extension Sampler {
     ///
     /// After a drop nobody else is asked; a drop policy that does not want the trace votes not sampled.
     public func votes(_ trace: TraceSummary) -> [Vote] {
-        var votes = policies.map { Vote(policy: $0, outcome: .notEvaluated, trace: trace) }
         let chance = Chance(randomness: trace.randomness, knowsHashes: true)
+        var votes: [Vote?] = Array(repeating: nil, count: policies.count)
+        var isOver = false
         for (order, compiled) in plan.policies.enumerated() {
             let isDrop = order < plan.dropCount
-            let wants = plan.truth(of: compiled, trace, chance) == .yes
-            let outcome: Vote.Outcome = wants ? (isDrop ? .dropped : .sampled) : .notSampled
-            votes[compiled.configurationIndex].outcome = outcome
-            if wants && (isDrop || stopsAtFirstMatch) { break }
+            var outcome = Vote.Outcome.notEvaluated
+            if !isOver {
+                let wants = plan.truth(of: compiled, trace, chance) == .yes
+                outcome = wants ? (isDrop ? .dropped : .sampled) : .notSampled
+                isOver = wants && (isDrop || stopsAtFirstMatch)
+            }
+            votes[compiled.configurationIndex] = Vote(
+                policy: policies[compiled.configurationIndex], outcome: outcome, trace: trace,
+                conditions: plan.conditions[compiled.conditions])
         }
-        return votes
+        return votes.compactMap { $0 }
     }
 
     /// Why, in one line: the credited policy's answer, or every policy's when none wanted the trace.
@@ -58,9 +69,9 @@ extension Sampler {
             let answers = votes(trace).map(\.explanation).joined(separator: ", ")
             return answers.isEmpty ? "not_sampled: there are no policies" : "not_sampled: \(answers)"
         }
-        guard let credited = policies.first(where: { $0.name == decision.policy }) else {
+        guard let credited = votes(trace).first(where: { $0.policy.name == decision.policy }) else {
             return "\(decision.verdict) by \(decision.policy)"
         }
-        return "\(decision.verdict) by \(credited.name): \(credited.kind.explanation(trace))"
+        return "\(decision.verdict) by \(decision.policy): \(credited.explanation)"
     }
 }

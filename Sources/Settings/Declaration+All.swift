@@ -68,8 +68,10 @@ extension Declaration {
             "sampling.always_sample_errors", .boolean(\.sampling.simple.alwaysSampleErrors), alias: "sample_errors",
             "Keeps every trace in which a span has status ERROR."),
         Declaration(
-            "sampling.error_sample_rate", .optionalRate(\.sampling.simple.errorSampleRate), default: "1",
-            "Share of the traces with an error that is kept when `sampling.always_sample_errors` is false. Without it none are."),
+            "sampling.error_sample_rate", .optionalRate(\.sampling.simple.errorSampleRate), default: "none",
+            "Share of the traces with an error that is kept when `sampling.always_sample_errors` is false. "
+                + "Without it none are."
+        ),
         Declaration(
             "sampling.sample_latency", .boolean(\.sampling.simple.sampleLatency),
             "Keeps traces that take at least `sampling.latency_threshold_ms`."),
@@ -118,11 +120,13 @@ extension Declaration {
 
     private static let observability: [Declaration] = [
         Declaration(
-            "observability.log_level", .logLevel(\.observability.logLevel),
-            "`trace`, `debug`, `info`, `warn`, `error` or `off`, and `name=level` for parts: `info,otlp=debug`. "
-                + "The variables `RUST_LOG` and `LOG_LEVEL` stand above the file and below `TSS__OBSERVABILITY__LOG_LEVEL`."),
+            "observability.log_level", .logFilter(\.observability.logFilter),
+            "`trace`, `debug`, `info`, `warning`, `error` or `off`, and `module=level` for parts: "
+                + "`info,otlp_server=debug`. The variables `RUST_LOG` and `LOG_LEVEL` stand above the file and below "
+                + "`TSS__OBSERVABILITY__LOG_LEVEL`."),
         Declaration("observability.json_logging", .boolean(\.observability.usesJSON), "Log lines as JSON objects."),
-        Declaration("observability.metrics_addr", .text(\.observability.metricsAddress), "Address of the metrics page."),
+        Declaration(
+            "observability.metrics_addr", .text(\.observability.metricsAddress), "Address of the metrics page."),
         Declaration(
             "observability.metrics_port", .integer(\.observability.metricsPort, anyPort),
             "Port of the metrics page, `/metrics`. 0: any free port."),

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Telemetry
 
 typealias Property<Value> = any WritableKeyPath<Settings, Value> & Sendable
 
@@ -36,7 +37,7 @@ struct Declaration: Sendable {
         case path(Property<String>)
         /// One word of a closed list; the first is the default and the only one that has an effect yet.
         case constant([String])
-        case logLevel(Property<String>)
+        case logFilter(Property<LogFilter>)
         /// A list or map that another reader takes apart.
         case tree(Property<Node?>)
     }

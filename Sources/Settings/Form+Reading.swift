@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Sampling
+internal import Telemetry
 
 extension Declaration.Form {
     var isTree: Bool {
@@ -25,7 +26,7 @@ extension Declaration.Form {
         case .path(let property):
             settings[keyPath: property] = AbsolutePath.of(try Self.filled(node), in: folder)
         case .constant(let words): try Self.constant(node, words)
-        case .logLevel(let property): settings[keyPath: property] = try LogLevelText.checked(try node.text())
+        case .logFilter(let property): settings[keyPath: property] = try Self.logFilter(try node.text())
         case .tree(let property): settings[keyPath: property] = node
         }
     }
@@ -73,31 +74,19 @@ extension Declaration.Form {
         return text
     }
 
+    static func logFilter(_ text: String) throws(ReadError) -> LogFilter {
+        do throws(LogFilter.Mistake) {
+            return try LogFilter(parsing: text)
+        } catch {
+            throw ReadError(error.description)
+        }
+    }
+
     private static func constant(_ node: Node, _ words: [String]) throws(ReadError) {
         let text = try node.text()
         if text == words[0] { return }
         if words.contains(text) { throw ReadError("\(text) is not built yet; \(words[0]) is") }
         let hint = NearestName.hint(text, among: words)
         throw ReadError("\(node.words) is none of \(words.joined(separator: ", "))\(hint)")
-    }
-}
-
-/// The text that says what is logged: `info`, or `info,name=debug`.
-enum LogLevelText {
-    static let levels = ["trace", "debug", "info", "warn", "warning", "error", "off"]
-
-    /// The text, if every part is a level or `name=level`.
-    static func checked(_ text: String) throws(ReadError) -> String {
-        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-        for part in parts {
-            let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let level = String(sides[sides.count - 1])
-            guard levels.contains(level.lowercased()), sides.count == 1 || !sides[0].isEmpty else {
-                let hint = NearestName.hint(level, among: levels)
-                throw ReadError(
-                    "\"\(part)\" is no log level" + (hint.isEmpty ? "; known are \(levels.joined(separator: ", "))" : hint))
-            }
-        }
-        return text
     }
 }

@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Sampling
+internal import Telemetry
 internal import YAML
 
 extension Declaration.Form {
@@ -12,8 +13,9 @@ extension Declaration.Form {
         case .seconds(let property, _): Self.seconds(settings[keyPath: property])
         case .rate(let property): NumberText.of(settings[keyPath: property])
         case .optionalRate(let property): settings[keyPath: property].map(NumberText.of)
-        case .text(let property), .name(let property), .path(let property), .logLevel(let property):
+        case .text(let property), .name(let property), .path(let property):
             YAMLText.scalar(settings[keyPath: property])
+        case .logFilter(let property): YAMLText.scalar(settings[keyPath: property].description)
         case .optionalText(let property): settings[keyPath: property].map { YAMLText.scalar($0) }
         case .constant(let words): words[0]
         case .tree(let property): settings[keyPath: property].map(YAMLText.flow)
@@ -37,7 +39,7 @@ extension Declaration.Form {
         case .name: "name: letters, digits, `_`, `-`"
         case .path: "path; a relative one lies in the file's folder, or the working directory"
         case .constant(let words): "`\(words[0])`"
-        case .logLevel: "levels"
+        case .logFilter: "levels"
         case .tree: "list"
         }
     }

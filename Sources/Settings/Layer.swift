@@ -61,12 +61,13 @@ struct Layer {
     }
 
     private func hint(_ name: String, _ vocabulary: Vocabulary) -> String {
-        let hint = NearestName.hint(name, among: vocabulary.names)
-        if !hint.isEmpty { return hint }
-        // A right last part in the wrong section: otlp.health_port.
-        guard let last = name.split(separator: ".").last, name.contains(".") else { return "" }
-        let elsewhere = vocabulary.declarations.first { $0.key.hasSuffix("." + last) }
-        return elsewhere.map { "; did you mean \($0.key)?" } ?? ""
+        // A right last part in the wrong section, such as otlp.health_port, is nearer than any typing mistake.
+        if let last = name.split(separator: ".").last,
+            let elsewhere = vocabulary.declarations.first(where: { $0.key.hasSuffix("." + last) })
+        {
+            return "; did you mean \(elsewhere.key)?"
+        }
+        return NearestName.hint(name, among: vocabulary.names)
     }
 }
 

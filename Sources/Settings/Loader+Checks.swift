@@ -31,8 +31,10 @@ extension Loader {
                 at: places[key] ?? .builtIn, key: key,
                 "\(NumberText.of(rate)) contradicts sampling.always_sample_errors: set that to false")
         }
-        warnIdle(["latency_threshold_ms", "latency_sample_rate"], without: "sample_latency", simple.sampleLatency)
-        warnIdle(["max_span_count"], without: "sample_cardinality", simple.sampleCardinality)
+        if !simple.sampleLatency {
+            warnIdle(["latency_threshold_ms", "latency_sample_rate"], without: "sample_latency")
+        }
+        if !simple.sampleCardinality { warnIdle(["max_span_count"], without: "sample_cardinality") }
         let places = places
         var written: [PolicyConfiguration] = []
         if let node = settings.sampling.policies {
@@ -47,10 +49,14 @@ extension Loader {
         }
     }
 
-    private mutating func warnIdle(_ names: [String], without name: String, _ isOn: Bool) {
-        guard !isOn else { return }
-        for key in names.map({ "sampling." + $0 }) {
-            guard let place = places[key] else { continue }
+    /// Warns of keys that were changed and need another one to act.
+    private mutating func warnIdle(_ names: [String], without name: String) {
+        let defaults = Settings(machine: machine)
+        for declaration in vocabulary.declarations {
+            let key = declaration.key
+            guard names.contains(where: { key == "sampling." + $0 }), let place = places[key],
+                declaration.form.text(in: settings) != declaration.form.text(in: defaults)
+            else { continue }
             problems.warning(at: place, key: key, "has no effect while sampling.\(name) is false")
         }
     }

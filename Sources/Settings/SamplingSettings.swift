@@ -1,4 +1,4 @@
-public import Configuration
+internal import Configuration
 public import Sampling
 
 /// Section `sampling`: the simple keys, the written policies, and the sampler made of them.

@@ -161,7 +161,8 @@ extension Loader {
             guard let text = environment[variable], !text.isEmpty, layer.values[key] == nil else { continue }
             let place = Place.variable(variable)
             do throws(ReadError) {
-                layer.values[key] = Node(text: try LogLevelText.checked(text), isQuoted: true, at: place)
+                _ = try Declaration.Form.logFilter(text)
+                layer.values[key] = Node(text: text, isQuoted: true, at: place)
             } catch {
                 layer.problems.warning(at: place, key: key, "not taken: \(error.message)")
             }

@@ -1,3 +1,5 @@
+public import Telemetry
+
 /// Everything that can be configured, with the defaults.
 ///
 /// Which key sets which property stands in `Declaration.all`; `Settings.load` reads them.
@@ -94,8 +96,7 @@ extension Settings {
 
     /// Section `observability`: logs, metrics, health and the admin calls.
     public struct Observability: Sendable {
-        /// `info`, or `info,name=debug`.
-        public var logLevel = "info"
+        public var logFilter = LogFilter()
         public var usesJSON = false
         /// One line for each decision; only the development profile sets it.
         public internal(set) var logsDecisions = false

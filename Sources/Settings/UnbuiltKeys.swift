@@ -52,7 +52,8 @@ struct UnbuiltKey: Sendable {
                 "enabled", "min_compression_count", "compression_window_secs", "max_span_duration_secs",
                 "compress_operations", "exclude_operations", "sql_patterns",
             ], "span compression is not built yet")
-        + list("admin.", ["token", "token_file", "allowed_hosts"], "access control of the admin calls is not built yet")
+        + list(
+            "admin.", ["token", "token_file", "allowed_hosts"], "access control of the admin calls is not built yet")
         + list(
             "oidc.",
             [

@@ -51,8 +51,10 @@ public final class Log: Sendable {
     public init(_ options: Options = Options()) throws(ThreadError) {
         self.options = options
         let thread = try NamedThread.start(name: "log") { [queue, work, progress, options] in
-            LogWriter(descriptor: options.descriptor, format: options.format, queue: queue, work: work, progress: progress)
-                .run()
+            LogWriter(
+                descriptor: options.descriptor, format: options.format, queue: queue, work: work, progress: progress
+            )
+            .run()
         }
         writer.withLock { $0 = thread }
     }

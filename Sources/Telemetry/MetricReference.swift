@@ -6,7 +6,8 @@ extension Metrics {
 
             Generated from the declarations in `Sources/Telemetry/Metrics.swift`; do not edit.
             The page is `/metrics` on ports 9090 and 8080, in Prometheus' text format 0.0.4 or OpenMetrics 1.0,
-            whichever the reader's `Accept` prefers. Series whose labels have known values are there at zero from the start.
+            whichever the reader's `Accept` prefers. Series whose labels have known values are there at zero from
+            the start.
 
             Within one process life, for traces and for spans: ingested = sampled + dropped + lost + buffered now.
 

@@ -27,7 +27,8 @@ public struct BufferLimits: Sendable, Hashable {
     public init() {}
 }
 
-/// A trace inside one buffer. Valid from `ripe` or `early` until `take` gave the whole trace, `supply` did, or `discard`.
+/// A trace inside one buffer. Valid from `ripe` or `early` until `take` gave the whole trace, `supply` did, or
+/// `discard`.
 public struct TraceHandle: Hashable, Sendable {
     var traceID: TraceID
     /// Tells two traces of the same id apart, should the second open while the first is still read back.
@@ -76,4 +77,3 @@ public struct SealedSegment: Sendable {
     public var id: SegmentID
     public var bytes: [UInt8]
 }
-

@@ -197,7 +197,7 @@ public struct TraceBuffer: ~Copyable {
         if let id = open, segments[id]!.bytes.count + byteCount > limits.segmentBytes { seal(id) }
         let id = open ?? makeSegment()
         let base = segments[id]!.bytes.count
-        message.withUnsafeBytes { segments[id]!.bytes.append(contentsOf: $0) }
+        segments[id]!.bytes.append(copying: message)
         segments[id]!.bytes.append(contentsOf: merged)
         segments[id]!.byteCount += byteCount
         usedBytes += byteCount

@@ -119,8 +119,7 @@ public struct DemoTraces: Sendable {
     }
 
     private func share(_ percent: Double) -> Int {
-        let count = (Double(options.traceCount) * percent / 100).rounded(.down)
-        return min(max(0, Int(count)), options.traceCount)
+        Int(Double(options.traceCount) * min(max(0, percent), 100) / 100)
     }
 
     /// How many of `count` marks, spread evenly over `total` places, stand in front of a place.

@@ -10,7 +10,8 @@ public struct SourceID: Hashable, Sendable {
         self.generation = generation
     }
 
-    /// The name in the table's property keys: a Kafka topic's generation belongs to it, an embedded log's uuid says it all.
+    /// The name in the table's property keys: a Kafka topic's generation belongs to it, an embedded log's uuid says
+    /// it all.
     public var key: String { topic.hasPrefix("otlp:") ? topic : "\(topic)#\(generation)" }
 }
 

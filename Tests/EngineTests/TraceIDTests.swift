@@ -1,5 +1,4 @@
 import Testing
-
 import TraceModel
 
 @Suite struct TraceIDTests {

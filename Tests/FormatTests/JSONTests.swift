@@ -17,7 +17,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "\"\"", "\"a\"", "\"\\u0000\"", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\ud83d\\ude00\"", "\"é€😀\"", "true", "false",
+        "\"\"", "\"a\"", "\"\\u0000\"", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\ud83d\\ude00\"", "\"é€😀\"", "true",
+        "false",
         "null", "[]", "{}", "[[],{}]", "{\"\":1}", "{\"a\":{\"b\":[1,2,{\"c\":null}]}}", "\t\r\n 1 \n",
     ])
     func `a text and what is written of it say the same`(text: String) throws {
@@ -106,7 +107,8 @@ import Testing
         let value: JSONValue = [
             "z": "\u{1}\u{1F}\u{7F}\"\\/\n\r\t\u{8}\u{C}é", "a": [1, 2.5, true, nil, [:]], "m": .unsigned(.max),
         ]
-        let text = #"{"z":"\u0001\u001f"# + "\u{7F}" + #"\"\\/\n\r\t\b\fé","a":[1,2.5,true,null,{}],"m":18446744073709551615}"#
+        let text =
+            #"{"z":"\u0001\u001f"# + "\u{7F}" + #"\"\\/\n\r\t\b\fé","a":[1,2.5,true,null,{}],"m":18446744073709551615}"#
         #expect(try value.serialized() == text)
         #expect(throws: JSONError.self) { try JSONValue.double(.nan).bytes() }
         #expect(throws: JSONError.self) { try JSONValue.array([.double(-.infinity)]).bytes() }
@@ -146,7 +148,8 @@ import Testing
             return .double(double.isFinite ? double : 0.25)
         case 5, 6: return .string(randomText(&random))
         case 7:
-            return .array((0..<Int.random(in: 0...4, using: &random)).map { _ in randomValue(depth: depth - 1, &random) })
+            return .array(
+                (0..<Int.random(in: 0...4, using: &random)).map { _ in randomValue(depth: depth - 1, &random) })
         default:
             var object = JSONObject()
             for _ in 0..<Int.random(in: 0...4, using: &random) {

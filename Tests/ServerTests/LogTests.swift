@@ -46,7 +46,8 @@ private func makeLog(_ pipe: Pipe, _ change: (inout Log.Options) -> Void = { _ i
     @Test func `writes one line of text with the values as fields`() throws {
         let pipe = Pipe()
         let log = try makeLog(pipe)
-        log.logger("iceberg_sink").warning("sink slow", metadata: ["sink": "iceberg", "held": 5, "why": "no \"room\"\n"])
+        log.logger("iceberg_sink").warning(
+            "sink slow", metadata: ["sink": "iceberg", "held": 5, "why": "no \"room\"\n"])
         #expect(log.flush())
         let line = pipe.text()
         #expect(line.hasSuffix("Z  WARN iceberg_sink: sink slow sink=iceberg held=5 why=\"no \\\"room\\\"\\n\"\n"))
@@ -58,11 +59,13 @@ private func makeLog(_ pipe: Pipe, _ change: (inout Log.Options) -> Void = { _ i
         let pipe = Pipe()
         let log = try makeLog(pipe) { $0.format = .json }
         log.logger("x").info(
-            "a\u{1}\"b", metadata: ["text": "é\\", "count": .count(7), "real": .real(0.5), "nan": .real(.nan), "yes": true])
+            "a\u{1}\"b",
+            metadata: ["text": "é\\", "count": .count(7), "real": .real(0.5), "nan": .real(.nan), "yes": true])
         #expect(log.flush())
         let line = pipe.text()
         #expect(line.hasPrefix("{\"timestamp\":\"2"))
-        let tail = #""level":"INFO","target":"tail_sampling_selector::x","message":"a\u0001\"b","fields":"#
+        let tail =
+            #""level":"INFO","target":"tail_sampling_selector::x","message":"a\u0001\"b","fields":"#
             + #"{"text":"é\\","count":7,"real":0.5,"nan":"nan","yes":true}}"# + "\n"
         #expect(line.hasSuffix(tail))
         log.stop()
@@ -186,7 +189,8 @@ private func makeLog(_ pipe: Pipe, _ change: (inout Log.Options) -> Void = { _ i
 
 @Suite struct LogFilterTests {
     @Test func `the longest module name wins`() throws {
-        let filter = try LogFilter(parsing: "info,otlp=debug, otlp.http=off ,tail_sampling_selector::query_engine=trace")
+        let filter = try LogFilter(
+            parsing: "info,otlp=debug, otlp.http=off ,tail_sampling_selector::query_engine=trace")
         #expect(filter.level(of: "otlp") == .debug)
         #expect(filter.level(of: "otlp.grpc") == .debug)
         #expect(filter.level(of: "otlp.http") == .off)

@@ -125,7 +125,8 @@ const char *cpq_version(void);
 int64_t cpq_memory_now(void);
 int64_t cpq_memory_peak(void);
 
-/* Starts `path` under the name `path`.partial; nothing may be there under either name. NULL on error. */
+/* Starts `path` under the name `path`.tmp; nothing may be there under either name. Directories above that are
+ * missing are made. NULL on error. */
 cpq_writer *cpq_writer_open_local(
     const char *path, const cpq_node *nodes, int32_t node_count, const cpq_options *options, cpq_error *error);
 /* Row groups one after the other, in each the leaves in the order of the schema. */
@@ -143,6 +144,8 @@ int32_t cpq_writer_leaf_count(const cpq_writer *writer);
 int32_t cpq_writer_statistics(cpq_writer *writer, int32_t leaf, cpq_statistics *statistics, cpq_error *error);
 /* Frees the writer; a file that was not published is deleted and never seen. NULL is allowed. */
 void cpq_writer_free(cpq_writer *writer);
+/* Deletes a file; 0 also when it was not there. */
+int32_t cpq_remove_local(const char *path);
 
 /* A file that can be read at any place; where it lies is its own affair. */
 cpq_file *cpq_file_open_local(const char *path, cpq_error *error);

@@ -13,5 +13,5 @@ public struct AlwaysSample: BasicPolicyKind {
 
     public var words: String { "every trace" }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String { "always" }
+    public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String { "always" }
 }

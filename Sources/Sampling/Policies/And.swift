@@ -20,9 +20,9 @@ public struct And: PolicyKind {
         parts.flatMap { $0.conditions(&compiler) }
     }
 
-    public var words: String { parts.map(\.words).joined(separator: ", and ") }
+    public var words: String { PolicyCatalog.words(parts) }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String {
-        PolicyCatalog.joined(parts, trace)
+    public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
+        PolicyCatalog.joined(parts, trace, &answers)
     }
 }

@@ -21,10 +21,10 @@ public struct Drop: PolicyKind {
     }
 
     public var words: String {
-        parts.map(\.words).joined(separator: ", and ") + ", before any other policy is asked, errors too"
+        PolicyCatalog.words(parts) + ", before any other policy is asked, errors too"
     }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String {
-        PolicyCatalog.joined(parts, trace)
+    public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
+        PolicyCatalog.joined(parts, trace, &answers)
     }
 }

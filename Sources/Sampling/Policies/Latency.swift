@@ -43,13 +43,12 @@ public struct Latency: BasicPolicyKind {
             : "traces that take more than \(thresholdMilliseconds) ms and at most \(upperThresholdMilliseconds) ms"
     }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String {
+    public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
         let latency = trace.durationMilliseconds
         if upperThresholdMilliseconds == 0 {
-            return "latency \(latency) ms \(latency >= thresholdMilliseconds ? ">=" : "<") \(thresholdMilliseconds) ms"
+            return "latency \(latency) ms \(isMet ? ">=" : "<") \(thresholdMilliseconds) ms"
         }
         if latency <= thresholdMilliseconds { return "latency \(latency) ms <= \(thresholdMilliseconds) ms" }
-        let isWithin = latency <= upperThresholdMilliseconds
-        return "latency \(latency) ms \(isWithin ? "<=" : ">") \(upperThresholdMilliseconds) ms"
+        return "latency \(latency) ms \(isMet ? "<=" : ">") \(upperThresholdMilliseconds) ms"
     }
 }

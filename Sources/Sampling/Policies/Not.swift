@@ -28,10 +28,12 @@ public struct Not: PolicyKind {
     }
 
     public func conditions(_ compiler: inout PolicyCompiler) -> [Condition] {
-        [part.condition(&compiler).inverted]
+        [part.condition(&compiler).inverted()]
     }
 
     public var words: String { "all but \(part.words)" }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String { "not (\(part.explanation(trace)))" }
+    public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
+        "not (\(part.explanation(trace, isMet: !answers.next())))"
+    }
 }

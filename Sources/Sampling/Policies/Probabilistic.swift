@@ -37,7 +37,7 @@ public struct Probabilistic: BasicPolicyKind {
         // ratio = significand · 2^exponent, the significand a whole number of 53 bits.
         let significand = UInt128(ratio.significandBitPattern | 1 << 52)
         let shift = 52 - Int(ratio.exponent)
-        return shift > 127 ? 0 : UInt64(significand * UInt128(UInt64.max) >> UInt128(shift))
+        return shift > 127 ? 0 : UInt64((significand * UInt128(UInt64.max)) >> UInt128(shift))
     }
 
     public func condition(_ compiler: inout PolicyCompiler) -> Condition {
@@ -48,10 +48,9 @@ public struct Probabilistic: BasicPolicyKind {
 
     public var words: String { "\(NumberText.of(percentage)) % of the traces, by hash" }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String {
+    public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
         let share = "probabilistic \(NumberText.of(percentage)) %"
         if percentage <= 0 || percentage >= 100 { return share }
-        let hash = FNV1a().adding(salt).adding(trace.traceID).state
-        return "\(share) \(hash <= Self.limit(ratio: percentage / 100) ? "yes" : "no")"
+        return "\(share) \(isMet ? "yes" : "no")"
     }
 }

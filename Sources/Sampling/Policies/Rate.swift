@@ -72,9 +72,9 @@ public struct Rate: BasicPolicyKind {
         }
     }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String {
+    public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
         let rate = "\(label) \(NumberText.of(probability))"
         if probability <= 0 || probability >= 1 { return rate }
-        return "\(rate) \(trace.randomness >= Self.threshold(probability) ? "yes" : "no")"
+        return "\(rate) \(isMet ? "yes" : "no")"
     }
 }

@@ -31,7 +31,7 @@ public struct SpanCount: BasicPolicyKind {
             ? "traces of at least \(minimum) spans" : "traces of \(minimum) to \(maximum) spans"
     }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String {
+    public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
         let count = Int64(trace.spanCount)
         if count < minimum { return "spans \(count) < \(minimum)" }
         if maximum != 0, count > maximum { return "spans \(count) > \(maximum)" }

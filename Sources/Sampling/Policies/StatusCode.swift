@@ -61,10 +61,8 @@ public struct StatusCode: BasicPolicyKind {
 
     public var words: String { "traces in which a span has status \(names(" or "))" }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String {
-        let seen = trace.statusCodes
-        let isThere = codes.contains { seen & $0.bit != 0 }
-        return "\(codes == [.error] ? "errors" : "status \(names(" or "))") \(isThere ? "yes" : "no")"
+    public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
+        "\(codes == [.error] ? "errors" : "status \(names(" or "))") \(isMet ? "yes" : "no")"
     }
 
     private func names(_ separator: String) -> String { codes.map(\.name).joined(separator: separator) }

@@ -13,7 +13,7 @@ public struct TraceFlags: BasicPolicyKind {
 
     public var words: String { "traces in which a span has the sampled flag" }
 
-    public func explanation(_ trace: borrowing TraceSummary) -> String {
-        "sampled flag \(trace.isFlaggedSampled ? "yes" : "no")"
+    public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
+        "sampled flag \(isMet ? "yes" : "no")"
     }
 }

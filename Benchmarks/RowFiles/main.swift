@@ -1,0 +1,1 @@
+RowFilesBenchmark.run(CommandLine.arguments)

@@ -1,0 +1,149 @@
+import OTLPWire
+import Parquet
+import TraceModel
+
+/// What the columns could not hold as it was sent.
+struct RowDefects: OptionSet {
+    var rawValue: UInt8
+
+    static let invalidUTF8 = RowDefects(rawValue: 1)
+    static let duplicateKey = RowDefects(rawValue: 2)
+    static let outOfRange = RowDefects(rawValue: 4)
+    static let undecodable = RowDefects(rawValue: 8)
+
+    /// The names in the column `otlp_original_cause`.
+    var text: String {
+        let names: [(RowDefects, String)] = [
+            (.invalidUTF8, "invalid_utf8"), (.duplicateKey, "duplicate_key"), (.outOfRange, "out_of_range"),
+            (.undecodable, "undecodable"),
+        ]
+        return names.filter { contains($0.0) }.map(\.1).joined(separator: ",")
+    }
+}
+
+/// The leaves of one column map<string, value>: the key and the six members of a value.
+///
+/// They share one set of levels; the kind of a value says which member is there.
+struct AttributeColumns: ~Copyable {
+    private var levels = ColumnLevels()
+    private var key = BytesColumn()
+    private var text = BytesColumn()
+    private var integer = Int64Column()
+    private var number = DoubleColumn()
+    private var truth = BoolColumn()
+    private var bytes = BytesColumn()
+    private var json = BytesColumn(capacity: 64)
+    private var keys = MapKeys()
+    private var encoder = AttributeJSON()
+    /// Definition level of a map without entries; an entry is one higher.
+    private let emptyDefinition: Int16
+    /// Repetition level of the second entry and those behind it.
+    private let entryRepetition: Int16
+
+    /// - Parameters:
+    ///   - emptyDefinition: 1 for an optional column; one more for each optional or repeated field above.
+    ///   - entryRepetition: 1 for a column; one more for each repeated field above.
+    init(emptyDefinition: Int16 = 1, entryRepetition: Int16 = 1) {
+        self.emptyDefinition = emptyDefinition
+        self.entryRepetition = entryRepetition
+    }
+
+    private enum Member {
+        static let text: UInt8 = 1
+        static let integer: UInt8 = 2
+        static let number: UInt8 = 3
+        static let truth: UInt8 = 4
+        static let bytes: UInt8 = 5
+        static let json: UInt8 = 6
+    }
+
+    /// A row, or an element above the map, without a map.
+    mutating func appendAbsent(definition: Int16) {
+        levels.append(definition: definition, repetition: 0)
+    }
+
+    /// Appends one map: the top nodes of the tape in `range`.
+    ///
+    /// - Parameter repetition: 0 when the map opens its row, else the level of what is repeated above it.
+    mutating func append(
+        _ range: Range<Int>, of nodes: [AttributeNode], in source: borrowing Span<UInt8>, repetition: Int16 = 0
+    ) -> RowDefects {
+        guard !range.isEmpty else {
+            levels.append(definition: emptyDefinition, repetition: repetition)
+            return []
+        }
+        var defects: RowDefects = []
+        var next = range.lowerBound
+        var level = repetition
+        keys.removeAll()
+        while next < range.upperBound {
+            let node = nodes[next]
+            let first = next
+            next = Int(node.next)
+            guard keys.insert(source.bytes, from: node.key.lowerBound, to: node.key.upperBound) else {
+                defects.insert(.duplicateKey)
+                continue
+            }
+            if !key.append(text: source.bytes, from: node.key.lowerBound, to: node.key.upperBound) {
+                defects.insert(.invalidUTF8)
+            }
+            let choice = append(value: node, at: first, of: nodes, in: source, &defects)
+            levels.append(definition: emptyDefinition + 1, repetition: level, choice: choice)
+            level = entryRepetition
+        }
+        return defects
+    }
+
+    private mutating func append(
+        value node: AttributeNode, at index: Int, of nodes: [AttributeNode], in source: borrowing Span<UInt8>,
+        _ defects: inout RowDefects
+    ) -> UInt8 {
+        switch node.kind {
+        case .empty:
+            return 0
+        case .string:
+            if !text.append(text: source.bytes, from: node.content.lowerBound, to: node.content.upperBound) {
+                defects.insert(.invalidUTF8)
+            }
+            return Member.text
+        case .int:
+            integer.append(node.intValue)
+            return Member.integer
+        case .double:
+            number.append(node.doubleValue)
+            return Member.number
+        case .bool:
+            truth.append(node.boolValue)
+            return Member.truth
+        case .bytes:
+            bytes.append(bytes: source.bytes, from: node.content.lowerBound, to: node.content.upperBound)
+            return Member.bytes
+        case .array, .keyValueList:
+            if !encoder.encode(index, of: nodes, in: source) { defects.insert(.invalidUTF8) }
+            json.append(bytes: encoder.text)
+            return Member.json
+        }
+    }
+
+    mutating func removeAll() {
+        levels.removeAll()
+        key.removeAll()
+        text.removeAll()
+        integer.removeAll()
+        number.removeAll()
+        truth.removeAll()
+        bytes.removeAll()
+        json.removeAll()
+    }
+
+    /// Writes the seven leaves in the order of the schema.
+    borrowing func write(to writer: inout ParquetWriter) throws(ParquetError) {
+        try writer.write(key, at: levels)
+        try writer.write(text, at: levels, member: Member.text)
+        try writer.write(integer, at: levels, member: Member.integer)
+        try writer.write(number, at: levels, member: Member.number)
+        try writer.write(truth, at: levels, member: Member.truth)
+        try writer.write(bytes, at: levels, member: Member.bytes)
+        try writer.write(json, at: levels, member: Member.json)
+    }
+}

@@ -1,0 +1,38 @@
+public import Configuration
+internal import OTLPWire
+
+/// Gathers what the policies of one set share while they are compiled: the questions to the scanner.
+public struct PolicyCompiler {
+    public var problems = Problems()
+    /// In the order of their bits; equal questions share a bit.
+    private(set) var questions: [[MatcherTerm]] = []
+
+    init() {}
+
+    /// A condition that holds when on some span of the trace one of the tests does.
+    mutating func anySpan(_ tests: [MatcherTest]) -> Condition {
+        let terms = [MatcherTerm(anyOf: tests)]
+        let bit = questions.firstIndex(of: terms) ?? questions.count
+        if bit == questions.count { questions.append(terms) }
+        // Too many bits are reported by `program`; the mask is then of no consequence.
+        return Condition(.matches(mask: 1 << UInt64(bit)))
+    }
+
+    /// The questions as the scanner's program; too many of them are a problem.
+    mutating func program() -> MatcherProgram {
+        guard questions.count <= MatcherProgram.bitCount else {
+            problems.error(
+                at: .builtIn, key: "sampling.policies",
+                "the policies ask \(questions.count) different questions about attributes; "
+                    + "at most \(MatcherProgram.bitCount) are possible")
+            return .empty
+        }
+        do throws(MatcherProgramError) {
+            return try MatcherProgram(
+                questions.enumerated().map { MatcherClause(bit: $0.offset, terms: $0.element) })
+        } catch {
+            problems.error(at: .builtIn, key: "sampling.policies", "the policies' attributes do not compile: \(error)")
+            return .empty
+        }
+    }
+}

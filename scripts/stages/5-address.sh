@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# title: address sanitizer
+# minutes: 4
+# The engine's properties with every memory access checked. Leaks are not looked for: the test runner's own would
+# be all that is found.
+# shellcheck source=scripts/lib.sh
+source scripts/lib.sh
+suites=(EngineTests)
+export ASAN_OPTIONS=detect_leaks=0
+filters=()
+for suite in "${suites[@]}"; do filters+=(--filter "^$suite\\."); done
+run_tests address --sanitize address --scratch-path .build/asan "${filters[@]}"

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# title: release
+# minutes: 3
+# The release build is made without a warning, and nothing of the kill points is in it.
+# shellcheck source=scripts/lib.sh
+source scripts/lib.sh
+set_build_flags
+swift build -c release --product tss "${build_flags[@]}"
+if grep -qaE 'TSS_KILL_POINT|killPoint' .build/release/tss; then fail "the release binary holds kill points"; fi
