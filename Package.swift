@@ -67,7 +67,7 @@ let rows: [[Module]] = [
             name: "SpanLog",
             uses: ["Pipeline", "Iceberg", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
         Module(
-            name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "Threads"]),
+            name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "ObjectStorage", "Threads"]),
         Module(
             name: "IcebergSink",
             uses: ["Pipeline", "TraceModel", "OTLPWire", "JSON", "Iceberg", "Parquet", "ObjectStorage"]),
@@ -151,11 +151,15 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 
 targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
-    tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"]),
+    tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
+    tests("ParquetTests", ["Parquet"]),
     tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
-    tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression"]),
+    tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads"], resources: [.copy("Scripts")]),
+    tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "Compression", "HTTPClient"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
+    tests("SimulationTests", ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
+    tests("SinkTests", ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
     tests("TidyTests", []),
     tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),

@@ -63,10 +63,10 @@ void make_directory(const std::string &directory) {
     sync_directory(parent);
 }
 
-/// A file of this machine, called `path`.partial until it is whole and synced.
+/// A file of this machine, called `path`.tmp until it is whole and synced.
 class LocalSink final : public Sink {
 public:
-    explicit LocalSink(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {
+    explicit LocalSink(std::string path) : path_(std::move(path)), partial_(path_ + ".tmp") {
         if (access(path_.c_str(), F_OK) == 0) throw Failure(CPQ_MISUSED, path_ + " is there already");
         make_directory(directory_of(path_));
         int file = open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);

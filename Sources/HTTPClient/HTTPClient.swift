@@ -1,155 +1,93 @@
-internal import CCurl
-internal import Glibc
-public import Threads
+import CCurl
+import Synchronization
+import Threads
 
-/// What all requests of a client have in common.
+/// How a client connects; for all its requests.
 public struct HTTPClientOptions: Sendable {
-    /// Connections to one host; further requests wait for one.
-    public var connectionsPerHost = 8
-    /// Connections in all.
-    public var connectionLimit = 64
-    /// PEM file of the authorities to trust instead of the system's.
+    /// A file of trusted certificates (PEM) in place of the system's.
     public var certificateAuthorityPath: String?
-    /// PEM files of our own certificate and its key.
+    /// A client certificate and its key (PEM).
     public var certificatePath: String?
     public var keyPath: String?
     public var userAgent = "tail-sampling-selector"
+    public var maxConnectionsPerHost = 8
+    public var maxConnections = 64
 
     public init() {}
 }
 
-/// An HTTP/1.1 and HTTP/2 client: one thread owns every connection, callers block or are called back.
+/// Sends HTTP requests: one thread owns libcurl's multi handle, its connections and every transfer.
 ///
-/// Proxies of the environment (`https_proxy`, `no_proxy`) are used as libcurl does. Redirects are not followed.
+/// Proxies of the environment are used, except towards this machine. Redirects are not followed.
 public final class HTTPClient: Sendable {
-    private enum Command: Sendable {
-        case add(Transfer)
-        case stop
-    }
-
-    /// libcurl's multi handle: driven by the thread alone, `curl_multi_wakeup` may be called from any.
-    private struct Multi: @unchecked Sendable {
-        let handle: UnsafeMutableRawPointer
-    }
-
-    private let commands: Lock<[Command]>
-    private let isStopped: Lock<Bool>
-    private let multi: Multi
+    private let loop: TransferLoop
     private let thread: NamedThread
 
-    public init(_ options: HTTPClientOptions = HTTPClientOptions()) throws(ThreadError) {
-        curl_global_init(Int(CURL_GLOBAL_DEFAULT))
-        guard let handle = curl_multi_init() else { preconditionFailure("libcurl has no memory for a multi handle") }
-        tss_curl_multi_set_long(handle, CURLMOPT_MAX_HOST_CONNECTIONS, options.connectionsPerHost)
-        tss_curl_multi_set_long(handle, CURLMOPT_MAX_TOTAL_CONNECTIONS, options.connectionLimit)
-        let multi = Multi(handle: handle)
-        let commands = Lock<[Command]>([])
-        self.multi = multi
-        self.commands = commands
-        isStopped = Lock(false)
-        thread = try NamedThread.start(name: "http-client") {
-            Loop(multi: multi.handle, options: options).run {
-                commands.withLock { commands in
-                    defer { commands.removeAll(keepingCapacity: true) }
-                    return commands
-                }
-            }
+    /// How long beyond its own deadline a blocked caller waits for the loop to say so.
+    private static let grace: Duration = .seconds(5)
+
+    /// Starts the thread `http-client`.
+    public init(_ options: HTTPClientOptions = HTTPClientOptions()) throws(HTTPError) {
+        let loop = try TransferLoop(options)
+        do {
+            thread = try NamedThread.start(name: "http-client") { loop.run() }
+        } catch {
+            throw HTTPError(code: .system, message: error.message)
         }
+        self.loop = loop
     }
 
-    /// Sends a request and calls back once with what became of it, on the client's thread: do not block there.
-    public func send(
-        _ request: HTTPRequest, completion: @escaping @Sendable (Result<HTTPResponse, HTTPClientError>) -> Void
-    ) {
-        guard let transfer = Transfer(request, completion: completion) else {
-            completion(.failure(HTTPClientError(code: .invalid, message: "libcurl has no memory for a request")))
-            return
-        }
-        let isTaken = isStopped.withLock { isStopped in
-            if isStopped { return false }
-            commands.withLock { $0.append(.add(transfer)) }
-            return true
-        }
-        if isTaken {
-            curl_multi_wakeup(multi.handle)
-        } else {
-            transfer.fail(.stopped, "the client has stopped")
-        }
-    }
-
-    /// Sends a request and waits for the answer.
-    public func send(_ request: HTTPRequest) throws(HTTPClientError) -> HTTPResponse {
-        let reply = ReplySlot<Result<HTTPResponse, HTTPClientError>>()
-        send(request) { reply.fill($0) }
-        guard let result = reply.take(until: nil) else {
-            throw HTTPClientError(code: .stopped, message: "\(request.method) \(request.url): no answer")
+    /// Sends a request and waits for its answer, at most until its deadline.
+    public func send(_ request: ClientRequest) throws(HTTPError) -> ClientResponse {
+        let slot = ReplySlot<Result<ClientResponse, HTTPError>>()
+        let transfer = start(request) { slot.fill($0) }
+        guard let result = slot.take(until: .now + request.deadline + Self.grace) else {
+            transfer.cancel()
+            throw HTTPError(code: .timeout, message: "\(request.method) \(request.url): no answer in time")
         }
         return try result.get()
     }
 
-    /// Fails what is under way, closes every connection and ends the thread. Further requests fail.
+    /// Sends a request; `completion` is called once, on the client's thread, and must not block.
+    @discardableResult
+    public func start(
+        _ request: ClientRequest, completion: @escaping @Sendable (Result<ClientResponse, HTTPError>) -> Void
+    ) -> HTTPTransfer {
+        let transfer = HTTPTransfer(loop)
+        loop.submit(.add(PendingTransfer(request: request, transfer: transfer, completion: completion)))
+        return transfer
+    }
+
+    /// Ends the thread; what is under way is cancelled. Not from a completion.
     public func stop() {
-        let isFirst = isStopped.withLock { isStopped in
-            defer { isStopped = true }
-            if !isStopped { commands.withLock { $0.append(.stop) } }
-            return !isStopped
-        }
-        guard isFirst else { return }
-        curl_multi_wakeup(multi.handle)
+        loop.submit(.stop)
         thread.join()
-        curl_multi_cleanup(multi.handle)
     }
 
-    deinit {
-        stop()
+    deinit { loop.submit(.stop) }
+}
+
+/// A request under way.
+public final class HTTPTransfer: Sendable {
+    private let loop: TransferLoop
+    private let isCancelledFlag = Atomic<Bool>(false)
+
+    init(_ loop: TransferLoop) {
+        self.loop = loop
     }
 
-    /// What the client's thread does.
-    private struct Loop {
-        let multi: UnsafeMutableRawPointer
-        let options: HTTPClientOptions
-        /// Keeps transfers alive while libcurl has their handles.
-        var live: [UInt: Transfer] = [:]
-
-        init(multi: UnsafeMutableRawPointer, options: HTTPClientOptions) {
-            self.multi = multi
-            self.options = options
-        }
-
-        consuming func run(_ nextCommands: () -> [Command]) {
-            var isStopping = false
-            while !isStopping {
-                for command in nextCommands() {
-                    switch command {
-                    case .add(let transfer): add(transfer)
-                    case .stop: isStopping = true
-                    }
-                }
-                var runningCount: Int32 = 0
-                curl_multi_perform(multi, &runningCount)
-                finishDone()
-                if !isStopping { curl_multi_poll(multi, nil, 0, 1000, nil) }
-            }
-            for transfer in live.values {
-                curl_multi_remove_handle(multi, transfer.handle)
-                transfer.fail(.stopped, "the client has stopped")
-            }
-        }
-
-        private mutating func add(_ transfer: Transfer) {
-            transfer.prepare(options)
-            live[UInt(bitPattern: transfer.handle)] = transfer
-            curl_multi_add_handle(multi, transfer.handle)
-        }
-
-        private mutating func finishDone() {
-            var waitingCount: Int32 = 0
-            while let message = curl_multi_info_read(multi, &waitingCount) {
-                guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle else { continue }
-                let code = message.pointee.data.result
-                curl_multi_remove_handle(multi, handle)
-                live.removeValue(forKey: UInt(bitPattern: handle))?.finish(code)
-            }
-        }
+    /// Ends the request with the error `cancelled`, unless it has ended. Any thread, any time.
+    public func cancel() {
+        isCancelledFlag.store(true, ordering: .releasing)
+        loop.submit(.cancel)
     }
+
+    /// A flag, not a set of ids in the loop: a cancel may come before the request or after its end.
+    var isCancelled: Bool { isCancelledFlag.load(ordering: .acquiring) }
+}
+
+struct PendingTransfer: Sendable {
+    var request: ClientRequest
+    var transfer: HTTPTransfer
+    var completion: @Sendable (Result<ClientResponse, HTTPError>) -> Void
 }

@@ -1,115 +1,119 @@
-internal import CCurl
-internal import Glibc
-internal import Threads
+import CCurl
 
-/// One request under way.
+/// One request in libcurl's hands. Owned by the client's thread.
 ///
-/// Sendable: made by the caller, touched by the client's thread alone from then on. libcurl's callbacks
-/// get an unretained pointer to it; the loop's table keeps it alive until its handle was removed.
-final class Transfer: @unchecked Sendable {
-    typealias Completion = @Sendable (Result<HTTPResponse, HTTPClientError>) -> Void
-
-    let request: HTTPRequest
-    let handle: UnsafeMutableRawPointer
-    private let completion: Completion
+/// libcurl keeps unretained pointers to it and to its error buffer until the handle is freed, in `deinit`.
+final class Transfer {
+    let easy: UnsafeMutableRawPointer
+    let pending: PendingTransfer
     private var headerList: UnsafeMutablePointer<curl_slist>?
-    // Written by libcurl until the handle is freed.
     private let errorText: UnsafeMutablePointer<CChar>
-    private var headers: [(name: String, value: String)] = []
     private var body: [UInt8] = []
+    private var headers: [(name: String, value: String)] = []
     private var isTooLarge = false
 
-    init?(_ request: HTTPRequest, completion: @escaping Completion) {
-        guard let handle = curl_easy_init() else { return nil }
-        self.request = request
-        self.handle = handle
-        self.completion = completion
+    var key: UInt { UInt(bitPattern: easy) }
+
+    init(_ pending: PendingTransfer, _ options: HTTPClientOptions) throws(HTTPError) {
+        guard let easy = curl_easy_init() else {
+            throw Self.error(pending.request, .system, "libcurl has no memory")
+        }
+        self.easy = easy
+        self.pending = pending
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+        try prepare(options)
     }
 
     deinit {
-        curl_easy_cleanup(handle)
+        curl_easy_cleanup(easy)
         curl_slist_free_all(headerList)
         errorText.deallocate()
     }
 
-    /// Hands the request to libcurl.
-    ///
-    /// - Parameter options: Where certificates are.
-    func prepare(_ options: HTTPClientOptions) {
-        let me = Unmanaged.passUnretained(self).toOpaque()
-        tss_curl_set_pointer(handle, CURLOPT_PRIVATE, me)
-        tss_curl_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText)
-        // Without it libcurl may raise SIGALRM in a program with threads.
-        tss_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
-        tss_curl_set_text(handle, CURLOPT_PROTOCOLS_STR, "http,https")
-        tss_curl_set_text(handle, CURLOPT_URL, request.url)
-        tss_curl_set_long(handle, CURLOPT_TIMEOUT_MS, Self.milliseconds(request.timeout))
-        tss_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(request.connectTimeout))
-        tss_curl_set_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
-        tss_curl_set_long(handle, CURLOPT_PIPEWAIT, 1)
-        tss_curl_set_text(handle, CURLOPT_ACCEPT_ENCODING, "gzip, deflate")
-        tss_curl_set_text(handle, CURLOPT_USERAGENT, options.userAgent)
+    private func prepare(_ options: HTTPClientOptions) throws(HTTPError) {
+        let request = pending.request
+        _ = tss_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
+        // Threads: time-outs must not come as SIGALRM.
+        set(CURLOPT_NOSIGNAL, 1)
+        set(CURLOPT_PROTOCOLS_STR, "http,https")
+        guard set(CURLOPT_URL, request.url) else { throw Self.error(request, .invalidRequest, "the URL is not valid") }
+        if Self.isThisMachine(request.url) { set(CURLOPT_PROXY, "") }
+        set(CURLOPT_USERAGENT, options.userAgent)
+        set(CURLOPT_TIMEOUT_MS, Self.milliseconds(request.deadline))
+        set(CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(request.connectDeadline))
+        let version = request.isHTTP1Only ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS
+        set(CURLOPT_HTTP_VERSION, Int(version))
+        set(CURLOPT_PIPEWAIT, 1)
+        set(CURLOPT_ACCEPT_ENCODING, "gzip, deflate")
+        // What the server announces; what it sends is counted as it comes.
+        _ = tss_curl_set_size(easy, CURLOPT_MAXFILESIZE_LARGE, curl_off_t(request.maxResponseBytes))
+        prepareTLS(options)
+        prepareBody(request)
+        try prepareHeaders(request)
+        prepareCallbacks()
+    }
+
+    private func prepareTLS(_ options: HTTPClientOptions) {
         if let path = options.certificateAuthorityPath {
-            tss_curl_set_text(handle, CURLOPT_CAINFO, path)
-            // The system's folder of certificates would stay trusted beside it.
-            tss_curl_set_text(handle, CURLOPT_CAPATH, nil)
+            set(CURLOPT_CAINFO, path)
+            // Debian's default folder would stay trusted beside it.
+            _ = tss_curl_set_text(easy, CURLOPT_CAPATH, nil)
         }
-        if let path = options.certificatePath { tss_curl_set_text(handle, CURLOPT_SSLCERT, path) }
-        if let path = options.keyPath { tss_curl_set_text(handle, CURLOPT_SSLKEY, path) }
-        prepareBody()
-        prepareHeaders()
-        prepareCallbacks(context: me)
+        if let path = options.certificatePath { set(CURLOPT_SSLCERT, path) }
+        if let path = options.keyPath { set(CURLOPT_SSLKEY, path) }
     }
 
-    private func prepareBody() {
-        if request.method == "HEAD" {
-            tss_curl_set_long(handle, CURLOPT_NOBODY, 1)
-        } else if let body = request.body {
-            tss_curl_set_size(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
+    private func prepareBody(_ request: ClientRequest) {
+        if request.method == "HEAD" { set(CURLOPT_NOBODY, 1) }
+        if let body = request.body {
+            // The size first: the copy takes that many bytes, zeros among them.
+            _ = tss_curl_set_size(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
             body.withUnsafeBytes { bytes in
-                // libcurl copies; it must be a non-null address even for an empty body.
-                var none: UInt8 = 0
-                if let address = bytes.baseAddress {
-                    tss_curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: address))
-                } else {
-                    tss_curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, &none)
-                }
+                let start = bytes.baseAddress.map { $0.assumingMemoryBound(to: CChar.self) }
+                _ = tss_curl_set_text(easy, CURLOPT_COPYPOSTFIELDS, start)
             }
-            tss_curl_set_text(handle, CURLOPT_CUSTOMREQUEST, request.method)
-        } else {
-            tss_curl_set_text(handle, CURLOPT_CUSTOMREQUEST, request.method)
+            if body.isEmpty { set(CURLOPT_COPYPOSTFIELDS, "") }
         }
+        if request.method != "GET" && request.method != "HEAD" { set(CURLOPT_CUSTOMREQUEST, request.method) }
     }
 
-    private func prepareHeaders() {
-        // Without "Expect:" libcurl waits up to a second for a 100 before larger bodies.
-        headerList = curl_slist_append(headerList, "Expect:")
+    private func prepareHeaders(_ request: ClientRequest) throws(HTTPError) {
+        // Without this libcurl waits a second for `100 Continue` before a body of more than 1 MiB.
+        var lines = ["Expect:"]
         for (name, value) in request.headers {
-            // "Name;" is libcurl's way to send a header without a value.
-            headerList = curl_slist_append(headerList, value.isEmpty ? "\(name);" : "\(name): \(value)")
+            let isClean = !(name + value).utf8.contains { $0 == 10 || $0 == 13 || $0 == 0 }
+            guard isClean, !name.isEmpty else {
+                throw Self.error(request, .invalidRequest, "header \(name) holds a line break")
+            }
+            // `name;` is libcurl's way of sending a header without a value.
+            lines.append(value.isEmpty ? "\(name);" : "\(name): \(value)")
         }
-        tss_curl_set_pointer(handle, CURLOPT_HTTPHEADER, headerList)
+        for line in lines { headerList = curl_slist_append(headerList, line) }
+        _ = tss_curl_set_pointer(easy, CURLOPT_HTTPHEADER, headerList)
     }
 
-    private func prepareCallbacks(context: UnsafeMutableRawPointer) {
-        tss_curl_set_callback(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
-            let transfer = Unmanaged<Transfer>.fromOpaque(context!).takeUnretainedValue()
-            return transfer.take(UnsafeRawBufferPointer(start: bytes, count: size * count)) ? size * count : 0
+    private func prepareCallbacks() {
+        let owner = Unmanaged.passUnretained(self).toOpaque()
+        _ = tss_curl_set_pointer(easy, CURLOPT_WRITEDATA, owner)
+        _ = tss_curl_set_callback(easy, CURLOPT_WRITEFUNCTION) { bytes, _, count, owner in
+            guard let owner, let bytes else { return 0 }
+            let transfer = Unmanaged<Transfer>.fromOpaque(owner).takeUnretainedValue()
+            return transfer.take(UnsafeRawBufferPointer(start: bytes, count: count)) ? count : 0
         }
-        tss_curl_set_pointer(handle, CURLOPT_WRITEDATA, context)
-        tss_curl_set_callback(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
-            let transfer = Unmanaged<Transfer>.fromOpaque(context!).takeUnretainedValue()
-            transfer.takeHeader(UnsafeRawBufferPointer(start: bytes, count: size * count))
-            return size * count
+        _ = tss_curl_set_pointer(easy, CURLOPT_HEADERDATA, owner)
+        _ = tss_curl_set_callback(easy, CURLOPT_HEADERFUNCTION) { bytes, _, count, owner in
+            guard let owner, let bytes else { return 0 }
+            let line = String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+            Unmanaged<Transfer>.fromOpaque(owner).takeUnretainedValue().take(header: line)
+            return count
         }
-        tss_curl_set_pointer(handle, CURLOPT_HEADERDATA, context)
     }
 
-    /// False stops the transfer.
+    /// - Returns: False ends the transfer.
     private func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard body.count + bytes.count <= request.responseLimitBytes else {
+        // Decompressed bytes: a bomb stops here.
+        guard body.count + bytes.count <= pending.request.maxResponseBytes else {
             isTooLarge = true
             return false
         }
@@ -117,48 +121,77 @@ final class Transfer: @unchecked Sendable {
         return true
     }
 
-    private func takeHeader(_ bytes: UnsafeRawBufferPointer) {
-        let line = String(decoding: bytes, as: UTF8.self).filter { $0 != "\r\n" && $0 != "\n" && $0 != "\r" }
+    private func take(header line: String) {
+        // A status line starts an answer, after `100 Continue` or a proxy's another one.
         if line.hasPrefix("HTTP/") {
             headers = []
-        } else if let colon = line.firstIndex(of: ":") {
-            let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
-            headers.append((String(line[..<colon]), String(value)))
-        }
-    }
-
-    /// Tells the caller how it ended.
-    func finish(_ code: CURLcode) {
-        guard code == CURLE_OK else {
-            var text = String(cString: errorText)
-            if text.isEmpty { text = String(cString: curl_easy_strerror(code)) }
-            if isTooLarge { text = "the answer is larger than \(request.responseLimitBytes) bytes" }
-            fail(isTooLarge ? .tooLarge : Self.meaning(of: code), text)
             return
         }
+        let fields = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard fields.count == 2 else { return }
+        let value = fields[1].drop { $0 == " " }
+        headers.append((name: String(fields[0]), value: String(value.prefix { !$0.isNewline })))
+    }
+
+    func result(_ code: CURLcode) -> Result<ClientResponse, HTTPError> {
+        guard code == CURLE_OK else { return .failure(failure(code)) }
         var status = 0
-        tss_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
-        completion(.success(HTTPResponse(status: status, headers: headers, body: body)))
+        _ = tss_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
+        return .success(ClientResponse(status: status, headers: headers, body: body))
     }
 
-    func fail(_ code: HTTPClientError.Code, _ text: String) {
-        completion(.failure(HTTPClientError(code: code, message: "\(request.method) \(request.url): \(text)")))
+    private func failure(_ code: CURLcode) -> HTTPError {
+        let request = pending.request
+        if isTooLarge || code == CURLE_FILESIZE_EXCEEDED {
+            return Self.error(request, .tooLarge, "answer of more than \(request.maxResponseBytes) bytes")
+        }
+        var text = String(cString: errorText)
+        if text.isEmpty { text = String(cString: curl_easy_strerror(code)) }
+        return Self.error(request, Self.kind(code), text)
     }
 
-    private static func meaning(of code: CURLcode) -> HTTPClientError.Code {
+    private static func kind(_ code: CURLcode) -> HTTPError.Code {
         switch code {
-        case CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT: .notConnected
+        case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT: .invalidRequest
+        case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .resolve
+        case CURLE_COULDNT_CONNECT: .connect
         case CURLE_OPERATION_TIMEDOUT: .timeout
-        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CERTPROBLEM,
-            CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR:
-            .notTrusted
-        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_READ_ERROR: .invalid
-        default: .interrupted
+        case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
+            CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CRL_BADFILE:
+            .tls
+        case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING, CURLE_HTTP2: .badResponse
+        case CURLE_OUT_OF_MEMORY: .system
+        default: .broken
         }
     }
 
-    /// At least 1: 0 would mean no limit.
+    static func error(_ request: ClientRequest, _ code: HTTPError.Code, _ text: String) -> HTTPError {
+        HTTPError(code: code, message: "\(request.method) \(request.url): \(text)")
+    }
+
+    /// Loopback: a proxy of the environment is not meant for it.
+    private static func isThisMachine(_ text: String) -> Bool {
+        guard let url = curl_url() else { return false }
+        defer { curl_url_cleanup(url) }
+        guard curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK else { return false }
+        var part: UnsafeMutablePointer<CChar>?
+        guard curl_url_get(url, CURLUPART_HOST, &part, 0) == CURLUE_OK, let part else { return false }
+        defer { curl_free(part) }
+        let host = String(cString: part).lowercased()
+        return host == "localhost" || host == "[::1]" || host.hasPrefix("127.")
+    }
+
+    /// 0 would be no limit at all.
     private static func milliseconds(_ duration: Duration) -> Int {
-        max(1, Int(duration.wholeMilliseconds))
+        max(1, Int(duration.components.seconds) * 1000 + Int(duration.components.attoseconds / 1_000_000_000_000_000))
+    }
+
+    private func set(_ option: CURLoption, _ value: Int) {
+        _ = tss_curl_set_long(easy, option, value)
+    }
+
+    @discardableResult
+    private func set(_ option: CURLoption, _ value: String) -> Bool {
+        tss_curl_set_text(easy, option, value) == CURLE_OK
     }
 }

@@ -59,8 +59,12 @@ final class ConnectionTable: Sendable {
     func mark(_ key: UInt, _ activity: sending Activity) {
         let now = MonotonicInstant.now
         state.withLock { state in
-            state.entries[key]?.activity = activity
-            state.entries[key]?.since = now
+            guard var entry = state.entries[key] else { return }
+            entry.activity = activity
+            entry.since = now
+            state.entries[key] = entry
+            // Its answer was chosen before the stop began, without `Connection: close`.
+            if state.refusesRequests, case .idle = entry.activity { _ = shutdown(entry.socket, Int32(SHUT_RD)) }
         }
     }
 

@@ -11,7 +11,7 @@ import Threads
 /// Owned by the connection's thread, which alone touches the fields outside `reply`; libmicrohttpd holds one
 /// reference from `target` to the completion, a `Responder` another.
 // Sendable: other threads reach `reply` (a lock) and the constants only. The connection outlives every use: it is
-// not freed while suspended, and is resumed at most once, under the lock.
+// not freed while suspended, and is resumed at most once.
 final class Exchange: @unchecked Sendable {
     enum Phase {
         case receiving
@@ -40,7 +40,7 @@ final class Exchange: @unchecked Sendable {
     private var announcedBytes: Int?
     private var receivedBytes = 0
     private var chargedBytes = 0
-    /// Held while the connection is suspended or resumed.
+    /// Held while the connection is suspended.
     private let reply = Lock(Reply.open)
 
     /// Compressed bytes are inflated in steps of this size, so that one step yields 4 MiB at most.
@@ -283,18 +283,22 @@ final class Exchange: @unchecked Sendable {
     /// Gives the answer; the first one counts.
     @discardableResult
     func answer(_ response: HTTPResponse) -> Bool {
-        let isFirst = reply.withLock { reply in
+        let claim = reply.withLock { reply -> (isFirst: Bool, isParked: Bool) in
             switch reply {
-            case .open: reply = .answered(response)
+            case .open:
+                reply = .answered(response)
+                return (true, false)
             case .parked:
                 reply = .answered(response)
-                MHD_resume_connection(connection)
-            case .answered, .sent: return false
+                return (true, true)
+            case .answered, .sent: return (false, false)
             }
-            return true
         }
-        if isFirst { core.options.observer.answered(status: response.status) }
-        return isFirst
+        guard claim.isFirst else { return false }
+        core.options.observer.answered(status: response.status)
+        // Once, for only one call saw it parked, and after the suspension, which was made under the lock.
+        if claim.isParked { MHD_resume_connection(connection) }
+        return true
     }
 
     /// The answer to a request that the program lost.

@@ -16,7 +16,8 @@ public struct HTTPServerOptions: Sendable {
     public var inactivityTimeout: Duration = .seconds(60)
     /// A kept connection may wait so long for its next request, its request line included.
     public var idleDeadline: Duration = .seconds(120)
-    /// From the request line to the end of the body, however busily it drips.
+    /// From the request line to the end of the body, however busily it drips. Also what finds a client whose
+    /// end came together with its last bytes: libmicrohttpd 0.9.75 misses that on an edge-triggered epoll.
     public var requestDeadline: Duration = .seconds(60)
     /// From the answer to its last byte taken by the client.
     public var answerDeadline: Duration = .seconds(60)

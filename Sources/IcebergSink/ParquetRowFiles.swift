@@ -34,6 +34,11 @@ public final class ParquetRowFiles: RowFiles {
         public var undecodable: Int64 = 0
         /// Rows in the null partition because a write had too many days.
         public var beyondDayLimit: Int64 = 0
+
+        public init(rows: Int64 = 0, files: Int64 = 0) {
+            self.rows = rows
+            self.files = files
+        }
     }
 
     private let options: Options

@@ -9,7 +9,7 @@ import CParquet
 ///     try writer.endRowGroup()
 ///     let file = try writer.publish()
 ///
-/// Until `publish` returns the file is called `<path>.partial`; a writer that goes away before deletes it. What is
+/// Until `publish` returns the file is called `<path>.tmp`; a writer that goes away before deletes it. What is
 /// published is synced, the directory too, and a file is never seen half-written.
 public struct ParquetWriter: ~Copyable {
     private let writer: OpaquePointer

@@ -38,7 +38,7 @@ public struct LogOptions: Sendable, Hashable {
     /// - Parameters:
     ///   - logBytes: On disk, and accepted but not yet written.
     ///   - space: Of the file system, less what was accepted since it was asked; nil when it did not answer.
-    func admits(bodyBytes: Int, logBytes: Int, space: DiskSpace?) -> Bool {
+    public func admits(bodyBytes: Int, logBytes: Int, space: DiskSpace?) -> Bool {
         let recordBytes = bodyBytes + LogFormat.recordHeaderBytes
         guard logBytes + recordBytes <= diskBytes - reserveBytes else { return false }
         guard let space else { return true }

@@ -69,7 +69,9 @@ extension Declaration {
             "Keeps every trace in which a span has status ERROR."),
         Declaration(
             "sampling.error_sample_rate", .optionalRate(\.sampling.simple.errorSampleRate), default: "none",
-            "Share of the traces with an error that is kept when `sampling.always_sample_errors` is false. Without it none are."),
+            "Share of the traces with an error that is kept when `sampling.always_sample_errors` is false. "
+                + "Without it none are."
+        ),
         Declaration(
             "sampling.sample_latency", .boolean(\.sampling.simple.sampleLatency),
             "Keeps traces that take at least `sampling.latency_threshold_ms`."),
@@ -121,8 +123,7 @@ extension Declaration {
             "observability.log_level", .logFilter(\.observability.logFilter),
             "`trace`, `debug`, `info`, `warning`, `error` or `off`, and `module=level` for parts: "
                 + "`info,otlp_server=debug`. The variables `RUST_LOG` and `LOG_LEVEL` stand above the file and below "
-                + "`TSS__OBSERVABILITY__LOG_LEVEL`."
-        ),
+                + "`TSS__OBSERVABILITY__LOG_LEVEL`."),
         Declaration("observability.json_logging", .boolean(\.observability.usesJSON), "Log lines as JSON objects."),
         Declaration(
             "observability.metrics_addr", .text(\.observability.metricsAddress), "Address of the metrics page."),

@@ -1,8 +1,8 @@
 public import Iceberg
 public import Pipeline
 public import Telemetry
-public import Threads
-import TraceModel
+import Threads
+public import TraceModel
 
 /// The embedded durable log: a request is answered once it is on the disk, and read by the shards from there.
 ///

@@ -74,13 +74,15 @@ import Threads
     }
 
     @Test func `releases everything of clients that vanish within the body or the header`() throws {
-        let fixture = try Fixture()
+        // The library misses some of these ends (see the option); the deadline is what bounds them.
+        let fixture = try Fixture({ $0.requestDeadline = .milliseconds(500) })
         for index in 0..<100 {
             let client = try fixture.client()
             client.send("POST /park HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n" + (index % 2 == 0 ? "\r\nhalf" : ""))
             client.vanish()
         }
-        #expect(waitUntil { fixture.server.bodyMemoryBytes == 0 && fixture.server.connectionCount == 0 })
+        #expect(waitUntil { fixture.server.connectionCount == 0 })
+        #expect(fixture.server.bodyMemoryBytes == 0)
         #expect(fixture.handledCount == 0)
     }
 

@@ -1,5 +1,4 @@
 import Glibc
-import Testing
 
 /// A client that writes and reads bytes, so that a test can misbehave in every way.
 final class RawClient {
@@ -10,6 +9,8 @@ final class RawClient {
 
         var text: String { String(decoding: body, as: UTF8.self) }
     }
+
+    struct Failure: Error { var message: String }
 
     private(set) var descriptor: Int32
     private var unread: [UInt8] = []
@@ -26,7 +27,7 @@ final class RawClient {
         let result = withUnsafeBytes(of: &address) { bytes in
             connect(descriptor, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
         }
-        try #require(result == 0, "connect: \(String(cString: strerror(errno)))")
+        guard result == 0 else { throw Failure(message: "connect: \(String(cString: strerror(errno)))") }
     }
 
     deinit { vanish() }
@@ -44,7 +45,7 @@ final class RawClient {
         var offset = 0
         while offset < bytes.count {
             let count = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + offset, bytes.count - offset, Int32(MSG_NOSIGNAL.rawValue))
+                Glibc.send(descriptor, $0.baseAddress! + offset, bytes.count - offset, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { return false }
             offset += count

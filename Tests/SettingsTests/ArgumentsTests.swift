@@ -11,10 +11,12 @@ struct ArgumentsTests {
                 "serve", "Run the server", details: "Runs until it is told to stop.",
                 options: [
                     Option("config", short: "c", .file, "Configuration"),
-                    Option("port", short: "p", .integer(1...65535), default: "4317", variables: ["TSS_TEST_PORT"], "Port"),
+                    Option(
+                        "port", short: "p", .integer(1...65535), default: "4317", variables: ["TSS_TEST_PORT"], "Port"),
                     Option("grace", .duration, default: "10s", "Time to drain"),
                     Option("set", .text, isRepeatable: true, "A setting"),
-                    Option("dev", short: "d", .flag, "Short waits"), Option("quiet", short: "q", .flag, variables: ["QUIET"], "Say less"),
+                    Option("dev", short: "d", .flag, "Short waits"),
+                    Option("quiet", short: "q", .flag, variables: ["QUIET"], "Say less"),
                 ]),
             Command(
                 "produce", "Send traces",
@@ -23,8 +25,10 @@ struct ArgumentsTests {
                     Option("error-rate", .number(0...100), "Errors, in percent"),
                 ]),
             Command(
-                "query", "Ask", operands: [
-                    Operand("SQL", .text, "The question"), Operand("FILES", .file, isRequired: false, isRepeatable: true, "More"),
+                "query", "Ask",
+                operands: [
+                    Operand("SQL", .text, "The question"),
+                    Operand("FILES", .file, isRequired: false, isRepeatable: true, "More"),
                 ]),
             Command("rules", "Force rules", commands: [Command("add", "Add one"), Command("list", "List them")]),
         ])
@@ -78,34 +82,36 @@ struct ArgumentsTests {
         #expect(try run("query -- --help").operand("SQL") == ["--help"])
     }
 
-    @Test(arguments: [
-        ("250ms", .milliseconds(250)), ("10s", .seconds(10)), ("1.5s", .milliseconds(1500)), ("5m", .seconds(300)),
-        ("1h", .seconds(3600)), ("7d", .seconds(604_800)), ("0s", .zero),
-    ] as [(String, Duration)])
+    @Test(
+        arguments: [
+            ("250ms", .milliseconds(250)), ("10s", .seconds(10)), ("1.5s", .milliseconds(1500)), ("5m", .seconds(300)),
+            ("1h", .seconds(3600)), ("7d", .seconds(604_800)), ("0s", .zero),
+        ] as [(String, Duration)])
     func `durations have units`(text: String, duration: Duration) throws {
         #expect(try run("serve --grace \(text)").duration("grace") == duration)
     }
 
-    @Test(arguments: [
-        ("serve --prot 80", "tss serve: unknown option --prot; did you mean --port?"),
-        ("serv", "tss: unknown command \"serv\"; did you mean serve?"),
-        ("rules ad", "tss rules: unknown command \"ad\"; did you mean add?"),
-        ("rules lsit", "tss rules: unknown command \"lsit\"; did you mean list?"),
-        ("produce --to kafak", "tss produce: --to: \"kafak\" is none of kafka, otlp; did you mean kafka?"),
-        ("serve --port 0", "tss serve: --port: 0 is not within 1 and 65535"),
-        ("serve --port x", "tss serve: --port: \"x\" is no whole number"),
-        ("serve --port", "tss serve: --port needs a value, N"),
-        ("serve --config --dev", "tss serve: --config needs a value, FILE"),
-        ("serve --dev=yes", "tss serve: --dev takes no value"),
-        ("serve -x", "tss serve: unknown option -x"),
-        ("serve -p 1 -p 2", "tss serve: --port is given twice"),
-        ("serve --grace 10", "tss serve: --grace: \"10\" is no duration such as 250ms, 10s, 5m, 1h"),
-        ("serve --grace=-1s", "tss serve: --grace: \"-1s\" is no duration such as 250ms, 10s, 5m, 1h"),
-        ("produce --error-rate 101", "tss produce: --error-rate: 101 is not within 0 and 100"),
-        ("serve now", "tss serve: unexpected \"now\""),
-        ("query", "tss query: SQL is missing"),
-        ("--verison", "tss: unknown option --verison; did you mean --version?"),
-    ] as [(String, String)])
+    @Test(
+        arguments: [
+            ("serve --prot 80", "tss serve: unknown option --prot; did you mean --port?"),
+            ("serv", "tss: unknown command \"serv\"; did you mean serve?"),
+            ("rules ad", "tss rules: unknown command \"ad\"; did you mean add?"),
+            ("rules lsit", "tss rules: unknown command \"lsit\"; did you mean list?"),
+            ("produce --to kafak", "tss produce: --to: \"kafak\" is none of kafka, otlp; did you mean kafka?"),
+            ("serve --port 0", "tss serve: --port: 0 is not within 1 and 65535"),
+            ("serve --port x", "tss serve: --port: \"x\" is no whole number"),
+            ("serve --port", "tss serve: --port needs a value, N"),
+            ("serve --config --dev", "tss serve: --config needs a value, FILE"),
+            ("serve --dev=yes", "tss serve: --dev takes no value"),
+            ("serve -x", "tss serve: unknown option -x"),
+            ("serve -p 1 -p 2", "tss serve: --port is given twice"),
+            ("serve --grace 10", "tss serve: --grace: \"10\" is no duration such as 250ms, 10s, 5m, 1h"),
+            ("serve --grace=-1s", "tss serve: --grace: \"-1s\" is no duration such as 250ms, 10s, 5m, 1h"),
+            ("produce --error-rate 101", "tss produce: --error-rate: 101 is not within 0 and 100"),
+            ("serve now", "tss serve: unexpected \"now\""),
+            ("query", "tss query: SQL is missing"),
+            ("--verison", "tss: unknown option --verison; did you mean --version?"),
+        ] as [(String, String)])
     func `a mistake names the command and what was probably meant`(line: String, expected: String) {
         #expect(refusal(line) == expected)
         #expect(UsageError.exitCode == 64)
@@ -151,17 +157,19 @@ struct ArgumentsTests {
         #expect(try run("--version").flag("version"))
     }
 
-    @Test(arguments: [
-        (["tss", "se"], "serve"), (["tss", "rules", ""], "add list --help"), (["tss", "serve", "--po"], "--port"),
-        (["tss", "produce", "--to", ""], "kafka otlp"), (["tss", "produce", "--to", "=", "k"], "kafka"),
-        (["tss", "produce", "--to", "="], "kafka otlp"), (["tss", "serve", "--port", ""], ""),
-    ] as [([String], String)])
+    @Test(
+        arguments: [
+            (["tss", "se"], "serve"), (["tss", "rules", ""], "add list --help"), (["tss", "serve", "--po"], "--port"),
+            (["tss", "produce", "--to", ""], "kafka otlp"), (["tss", "produce", "--to", "=", "k"], "kafka"),
+            (["tss", "produce", "--to", "="], "kafka otlp"), (["tss", "serve", "--port", ""], ""),
+        ] as [([String], String)])
     func `bash completes commands, options and choices`(words: [String], expected: String) throws {
         let list = words.map { "'\($0)'" }.joined(separator: " ")
-        let script = Self.program.bashCompletion + """
-            COMP_WORDS=(\(list)); COMP_CWORD=\(words.count - 1); _tss; echo "${COMPREPLY[@]}"
+        let script =
+            Self.program.bashCompletion + """
+                COMP_WORDS=(\(list)); COMP_CWORD=\(words.count - 1); _tss; echo "${COMPREPLY[@]}"
 
-            """
+                """
         #expect(try bash(script) == expected + "\n")
     }
 

@@ -5,10 +5,11 @@ import Testing
 
 @testable import Settings
 
-let testMachine = MachineFacts(hostName: "box", memoryBytes: 8 << 30, workingFolder: "/home/me")
+let testMachine = MachineFacts(hostName: "box", memoryBytes: 8 << 30, workingFolder: "/srv/app")
 
 func load(
-    _ yaml: String = "", _ environment: [String: String] = [:], isDevelopment: Bool = false, path: String = "conf/tss.yaml"
+    _ yaml: String = "", _ environment: [String: String] = [:], isDevelopment: Bool = false,
+    path: String = "conf/tss.yaml"
 ) throws(SettingsError) -> LoadedSettings {
     let sources = SettingsSources(
         file: SettingsSources.File(path: path, text: Array(yaml.utf8)), environment: environment)
@@ -36,13 +37,16 @@ struct SettingsLoadingTests {
         #expect(settings.app.maximumBufferBytes == 2 << 30)
         #expect(settings.app.inactivityTimeout == .seconds(60))
         #expect(settings.app.rootInactivityTimeout == .seconds(30))
-        #expect(settings.app.dataFolder == "/home/me/data")
+        #expect(settings.app.dataFolder == "/srv/app/data")
         #expect(settings.otlp.httpPort == 4318)
         #expect(settings.otlp.maximumBodyBytes == 20_971_520)
         #expect(settings.storage.iceberg.targetFileBytes == 134_217_728)
-        #expect(settings.storage.iceberg.effectiveCatalogURI == "sqlite:///home/me/data/catalog.db")
-        #expect(settings.storage.iceberg.warehouseFolder == "/home/me/data/warehouse")
-        #expect(settings.sampling.sampler.policies.map(\.name) == ["always_sample_errors", "sample_latency", "base_sample_rate"])
+        #expect(settings.storage.iceberg.effectiveCatalogURI == "sqlite:///srv/app/data/catalog.db")
+        #expect(settings.storage.iceberg.warehouseFolder == "/srv/app/data/warehouse")
+        #expect(
+            settings.sampling.sampler.policies.map(\.name) == [
+                "always_sample_errors", "sample_latency", "base_sample_rate",
+            ])
     }
 
     @Test func `the environment stands above the file`() throws {
@@ -60,7 +64,7 @@ struct SettingsLoadingTests {
             environment: ["TSS__OTLP__HTTP_PORT": "2"], arguments: ["otlp.http_port": "3", "app.data_dir": "d"])
         let loaded = try Settings.load(sources, machine: testMachine) { _ in "" }
         #expect(loaded.settings.otlp.httpPort == 3)
-        #expect(loaded.settings.app.dataFolder == "/home/me/d")
+        #expect(loaded.settings.app.dataFolder == "/srv/app/d")
     }
 
     @Test func `all mistakes are reported at once, each with its place`() {
@@ -97,7 +101,8 @@ struct SettingsLoadingTests {
         "app: {max_buffer_spans: 5}", "force_sampling: {enabled: true}", "datadog: {api_key: k}",
         "span_compression: {enabled: true}", "sampling: {tail_sampling: {policies: []}}",
         "sampling: {policies_file: p}", "storage: {iceberg: {s3_endpoint: e}}", "otlp: {tls_cert_path: c}",
-        "admin: {token: t}", "storage: {storage_type: memory}", "storage: {iceberg: {catalog_uri: 'http://lakekeeper:8181/catalog'}}",
+        "admin: {token: t}", "storage: {storage_type: memory}",
+        "storage: {iceberg: {catalog_uri: 'http://lakekeeper:8181/catalog'}}",
         "storage: {iceberg: {warehouse: traces}}",
     ])
     func `what is not built is refused by name`(yaml: String) {
@@ -116,7 +121,8 @@ struct SettingsLoadingTests {
 
     @Test func `variables with one underscore count when they are known keys`() throws {
         let loaded = try load(
-            "", [
+            "",
+            [
                 "TSS_OTLP_HTTP_PORT": "99", "TSS_PORT": "tcp://10.0.0.1:80", "TSS_SERVICE_HOST": "10.0.0.1",
                 "TSS_APP_INSTANCE_ID": "a", "TSS__APP__INSTANCE_ID": "b",
             ])
@@ -145,10 +151,10 @@ struct SettingsLoadingTests {
     }
 
     @Test func `relative paths lie in the file's folder, or the working folder`() throws {
-        #expect(try load("app: {data_dir: ../d/./x}").settings.app.dataFolder == "/home/me/d/x")
+        #expect(try load("app: {data_dir: ../d/./x}").settings.app.dataFolder == "/srv/app/d/x")
         #expect(try load("app: {data_dir: /d}").settings.app.dataFolder == "/d")
         #expect(try load("app: {data_dir: d}", path: "/etc/tss.yaml").settings.app.dataFolder == "/etc/d")
-        #expect(try load("", ["TSS__APP__DATA_DIR": "d"]).settings.app.dataFolder == "/home/me/d")
+        #expect(try load("", ["TSS__APP__DATA_DIR": "d"]).settings.app.dataFolder == "/srv/app/d")
     }
 
     @Test func `the log level has its order of sources`() throws {
@@ -168,14 +174,17 @@ struct SettingsLoadingTests {
     }
 
     @Test func `an empty variable is as if absent`() throws {
-        #expect(try load("otlp: {http_port: 7}", ["TSS__OTLP__HTTP_PORT": "", "TSS__KAFKA": ""]).settings.otlp.httpPort == 7)
+        #expect(
+            try load("otlp: {http_port: 7}", ["TSS__OTLP__HTTP_PORT": "", "TSS__KAFKA": ""]).settings.otlp.httpPort == 7
+        )
     }
 
     @Test func `an alias is the key, and not beside it`() throws {
         #expect(try !load("sampling: {sample_errors: false}").settings.sampling.simple.alwaysSampleErrors)
         #expect(
             refusal("sampling:\n  always_sample_errors: true\n  sample_errors: false\n") == [
-                "conf/tss.yaml:3:3: sampling.sample_errors: the same as sampling.always_sample_errors, which is given at conf/tss.yaml:2:25"
+                "conf/tss.yaml:3:3: sampling.sample_errors: the same as sampling.always_sample_errors, "
+                    + "which is given at conf/tss.yaml:2:25"
             ])
     }
 
@@ -218,21 +227,27 @@ struct SamplingSettingsTests {
     @Test func `errors at a rate need the rule for all of them switched off`() throws {
         #expect(
             refusal("sampling: {error_sample_rate: 0.5}") == [
-                "conf/tss.yaml:1:31: sampling.error_sample_rate: 0.5 contradicts sampling.always_sample_errors: set that to false"
+                "conf/tss.yaml:1:31: sampling.error_sample_rate: 0.5 contradicts "
+                    + "sampling.always_sample_errors: set that to false"
             ])
         let simple = try load("sampling: {error_sample_rate: 0.5, always_sample_errors: false}").settings.sampling
-        #expect(simple.words.first == "error_sample_rate keeps traces in which a span has status ERROR, of these a share of 0.5")
+        #expect(
+            simple.words.first
+                == "error_sample_rate keeps traces in which a span has status ERROR, of these a share of 0.5")
         #expect(try load("sampling: {error_sample_rate: 1}").settings.sampling.words.count == 3)
     }
 
     @Test func `suspicious sets are warned of`() throws {
         func warnings(_ yaml: String) throws(SettingsError) -> [String] { try load(yaml).warnings.map(\.message) }
-        #expect(try warnings("sampling: {always_sample_errors: false}").first?.hasPrefix("nothing keeps errors") == true)
+        #expect(
+            try warnings("sampling: {always_sample_errors: false}").first?.hasPrefix("nothing keeps errors") == true)
         #expect(
             try warnings("sampling: {always_sample_errors: false, sample_latency: false}").first?
                 .hasPrefix("nothing keeps anything") == true)
         #expect(
-            try warnings("sampling: {max_span_count: 5}") == ["has no effect while sampling.sample_cardinality is false"])
+            try warnings("sampling: {max_span_count: 5}") == [
+                "has no effect while sampling.sample_cardinality is false"
+            ])
         #expect(try warnings("sampling: {policies: []}").isEmpty)
     }
 
@@ -264,7 +279,7 @@ struct SecretTests {
         #expect(loader.settings.app.instanceID == "s3cret")
         #expect(
             read(["TSS__APP__INSTANCE_ID_FILE": "gone"]).problems.list.map(\.description)
-                == ["TSS__APP__INSTANCE_ID_FILE: app.instance_id: cannot read /home/me/gone"])
+                == ["TSS__APP__INSTANCE_ID_FILE: app.instance_id: cannot read /srv/app/gone"])
     }
 
     @Test func `a secret is given once`() {

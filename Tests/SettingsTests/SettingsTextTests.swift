@@ -77,7 +77,8 @@ struct MachineFactsTests {
         let meminfo = "MemTotal:       16384 kB\nMemFree: 1 kB\n"
         #expect(memory(["/proc/meminfo": meminfo]) == 16 << 20)
         #expect(
-            memory(["/proc/meminfo": meminfo, "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/memory.max": "max\n"]) == 16 << 20)
+            memory(["/proc/meminfo": meminfo, "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/memory.max": "max\n"])
+                == 16 << 20)
         #expect(memory([:]) == nil)
     }
 

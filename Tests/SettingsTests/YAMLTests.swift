@@ -18,21 +18,22 @@ struct YAMLTests {
         }
     }
 
-    @Test(arguments: [
-        ("a: 1\nb: [x, 'y', \"z\"]\n", "{a: 1, b: [x, y, z]}"),
-        ("{\"a\": {\"b\": [1, true, null, \"5\"]}}", "{a: {b: [1, true, null, \"5\"]}}"),
-        ("- &one {k: v}\n- *one\n", "[{k: v}, {k: v}]"),
-        ("base: &b {x: 1, y: 2}\nown:\n  <<: *b\n  y: 3\n", "{base: {x: 1, y: 2}, own: {y: 3, x: 1}}"),
-        ("<<: [{x: 1}, {x: 2, y: 2}]\nz: 3\n", "{z: 3, x: 1, y: 2}"),
-        ("'<<': 5\n", "{\"<<\": 5}"),
-        ("a: !!str 5\nb: !!int 5\nc: ! 5\n", "{a: \"5\", b: 5, c: \"5\"}"),
-        ("a: |\n  two\n  lines\n", "{a: \"two\\nlines\\n\"}"),
-        ("a:\nb: ~\nc: ''\n", "{a: null, b: null, c: \"\"}"),
-        ("a: -5\nb: - 5", "{a: -5, b: \"- 5\"}"),
-        ("--- # comment\na: 1\n...\n", "{a: 1}"),
-        ("a: yes\nb: on\nc: 017\nd: 100_000\n", "{a: yes, b: on, c: 017, d: 100_000}"),
-        ("a: \"\\u00e9\\0\"", "{a: \"\u{e9}\\u0000\"}"),
-    ] as [(String, String)])
+    @Test(
+        arguments: [
+            ("a: 1\nb: [x, 'y', \"z\"]\n", "{a: 1, b: [x, y, z]}"),
+            ("{\"a\": {\"b\": [1, true, null, \"5\"]}}", "{a: {b: [1, true, null, \"5\"]}}"),
+            ("- &one {k: v}\n- *one\n", "[{k: v}, {k: v}]"),
+            ("base: &b {x: 1, y: 2}\nown:\n  <<: *b\n  y: 3\n", "{base: {x: 1, y: 2}, own: {y: 3, x: 1}}"),
+            ("<<: [{x: 1}, {x: 2, y: 2}]\nz: 3\n", "{z: 3, x: 1, y: 2}"),
+            ("'<<': 5\n", "{\"<<\": 5}"),
+            ("a: !!str 5\nb: !!int 5\nc: ! 5\n", "{a: \"5\", b: 5, c: \"5\"}"),
+            ("a: |\n  two\n  lines\n", "{a: \"two\\nlines\\n\"}"),
+            ("a:\nb: ~\nc: ''\n", "{a: null, b: null, c: \"\"}"),
+            ("a: -5\nb: - 5", "{a: -5, b: \"- 5\"}"),
+            ("--- # comment\na: 1\n...\n", "{a: 1}"),
+            ("a: yes\nb: on\nc: 017\nd: 100_000\n", "{a: yes, b: on, c: 017, d: 100_000}"),
+            ("a: \"\\u00e9\\0\"", "{a: \"\u{e9}\\u0000\"}"),
+        ] as [(String, String)])
     func `reads a tree and writes it back`(text: String, expected: String) throws {
         guard !text.contains("b: - 5") else {
             #expect(refusal(text).contains("block sequence entries are not allowed"))
@@ -42,18 +43,25 @@ struct YAMLTests {
         #expect(try flow(try flow(text)) == expected, "what is written reads back")
     }
 
-    @Test(arguments: [
-        ("a: 1\nb: 2\na: 3\nb: 4\n", "t:3:1: a: the key is given already at t:1:1\nt:4:1: b: the key is given already at t:2:1"),
-        ("a: *none\n", "t:1:4: no value before this has the anchor &none"),
-        ("a: &x [*x]\n", "t:1:8: no value before this has the anchor &x"),
-        ("a: !secret 5\n", "t:1:4: unknown tag !secret"),
-        ("a: !!set {x}\n", "t:1:4: unknown tag tag:yaml.org,2002:set"),
-        ("[a, b]: 1\n", "t:1:1: a key must be text, not a list"),
-        ("<<: 5\n", "t:1:5: << takes a map or a list of maps, found \"5\""),
-        ("a: 1\n--- \nb: 2\n", "t:2:1: only one document is read, a second begins here"),
-        ("a: [1, 2\nb: 3\n", "t:2:2: did not find expected ',' or ']' (while parsing a flow sequence at line 1)"),
-        ("a:\n\t- b\n", "t:2:1: found character that cannot start any token (while scanning for the next token at line 2)"),
-    ] as [(String, String)])
+    @Test(
+        arguments: [
+            (
+                "a: 1\nb: 2\na: 3\nb: 4\n",
+                "t:3:1: a: the key is given already at t:1:1\nt:4:1: b: the key is given already at t:2:1"
+            ),
+            ("a: *none\n", "t:1:4: no value before this has the anchor &none"),
+            ("a: &x [*x]\n", "t:1:8: no value before this has the anchor &x"),
+            ("a: !secret 5\n", "t:1:4: unknown tag !secret"),
+            ("a: !!set {x}\n", "t:1:4: unknown tag tag:yaml.org,2002:set"),
+            ("[a, b]: 1\n", "t:1:1: a key must be text, not a list"),
+            ("<<: 5\n", "t:1:5: << takes a map or a list of maps, found \"5\""),
+            ("a: 1\n--- \nb: 2\n", "t:2:1: only one document is read, a second begins here"),
+            ("a: [1, 2\nb: 3\n", "t:2:2: did not find expected ',' or ']' (while parsing a flow sequence at line 1)"),
+            (
+                "a:\n\t- b\n",
+                "t:2:1: found character that cannot start any token (while scanning for the next token at line 2)"
+            ),
+        ] as [(String, String)])
     func `refuses with the place`(text: String, expected: String) {
         #expect(refusal(text) == expected)
     }
@@ -105,7 +113,9 @@ struct YAMLTests {
         #expect(try b.value.list()[1].place == .file("t", line: 3, column: 7))
     }
 
-    @Test(arguments: ["", "5", "-", "- a", "true", "null", "~", "a: b", "a #b", "'", "\"", "\\", "\n", "\u{0}", "é", "ok"])
+    @Test(arguments: [
+        "", "5", "-", "- a", "true", "null", "~", "a: b", "a #b", "'", "\"", "\\", "\n", "\u{0}", "é", "ok",
+    ])
     func `any text survives being written`(text: String) throws {
         let node = try #require(try parse("[\(YAMLText.scalar(text))]"))
         #expect(try node.list()[0].text() == text)
@@ -116,10 +126,11 @@ struct YAMLTests {
 struct ScalarTests {
     private func plain(_ text: String) -> Node { Node(text: text, at: .builtIn) }
 
-    @Test(arguments: [
-        ("0", 0), ("-7", -7), ("+7", 7), ("017", 17), ("0x1F", 31), ("0o17", 15), ("9223372036854775807", .max),
-        ("-9223372036854775808", .min),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("0", 0), ("-7", -7), ("+7", 7), ("017", 17), ("0x1F", 31), ("0o17", 15), ("9223372036854775807", .max),
+            ("-9223372036854775808", .min),
+        ] as [(String, Int64)])
     func `whole numbers of the core schema`(text: String, value: Int64) throws {
         #expect(try plain(text).integer() == value)
     }
@@ -147,10 +158,12 @@ struct ScalarTests {
         #expect(throws: ReadError.self) { try Node(text: "true", isQuoted: true, at: .builtIn).boolean() }
     }
 
-    @Test(arguments: [
-        ("latncy", "latency"), ("lateny", "latency"), ("altency", "latency"), ("laency", "latency"), ("LATENCY", "latency"),
-        ("span_cout", "span_count"), ("x", nil), ("completely_different", nil), ("", nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("latncy", "latency"), ("lateny", "latency"), ("altency", "latency"), ("laency", "latency"),
+            ("LATENCY", "latency"),
+            ("span_cout", "span_count"), ("x", nil), ("completely_different", nil), ("", nil),
+        ] as [(String, String?)])
     func `finds the nearest name`(typed: String, expected: String?) {
         #expect(NearestName.of(typed, among: ["always_sample", "latency", "span_count"]) == expected)
     }

@@ -125,7 +125,7 @@ const char *cpq_version(void);
 int64_t cpq_memory_now(void);
 int64_t cpq_memory_peak(void);
 
-/* Starts `path` under the name `path`.partial; nothing may be there under either name. Directories above that are
+/* Starts `path` under the name `path`.tmp; nothing may be there under either name. Directories above that are
  * missing are made. NULL on error. */
 cpq_writer *cpq_writer_open_local(
     const char *path, const cpq_node *nodes, int32_t node_count, const cpq_options *options, cpq_error *error);
