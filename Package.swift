@@ -58,8 +58,7 @@ let rows: [[Module]] = [
     [
         Module(
             name: "ShardRunner",
-            uses: ["Pipeline", "TraceModel", "Sampling", "Iceberg", "Threads", "Telemetry"],
-            native: ["CSystem"]),
+            uses: ["Pipeline", "TraceModel", "TraceBuffering", "Sampling", "Iceberg", "Threads", "Telemetry"]),
         Module(
             name: "OTLPServer",
             uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
@@ -75,7 +74,7 @@ let rows: [[Module]] = [
         Module(
             name: "QueryEngine",
             uses: ["Iceberg", "JSON", "Workers", "Threads", "Telemetry"],
-        ),
+            embeds: ["Worker/query_worker.py"]),
     ],
     [
         Module(
@@ -87,10 +86,10 @@ let rows: [[Module]] = [
         Module(
             name: "Commands",
             uses: [
-                "TraceModel", "JSON", "OTLPWire", "TraceGenerator", "Sampling", "Iceberg", "Pipeline", "Threads",
+                "TraceModel", "Compression", "JSON", "OTLPWire", "TraceGenerator", "Sampling", "Iceberg", "Pipeline", "Threads",
                 "Telemetry", "Parquet", "ObjectStorage", "HTTPClient", "HTTPServer", "Database", "Workers",
                 "ShardRunner", "OTLPServer", "SpanLog", "IcebergCatalogs", "IcebergSink", "StateStores",
-                "QueryEngine", "AdminAPI", "Settings", "Configuration", "Arguments", "YAML",
+                "QueryEngine", "AdminAPI", "Settings", "Configuration", "Arguments", "TraceBuffering",
             ], native: ["CSystem"])
     ],
 ]
