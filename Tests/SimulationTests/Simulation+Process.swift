@@ -182,7 +182,7 @@ extension Simulation {
         serveSegments(process, box)
         let isAtEnd = box.shard.next >= process.log.synced && process.queue.isEmpty
         _ = box.shard.advance(
-            isAtEnd ? .quiet(stampMilliseconds: process.log.stamp(at: moment)) : .behind, wall: wall)
+            isAtEnd ? .quiet(stampMilliseconds: process.log.clock.stamp(at: moment)) : .behind, wall: wall)
         checkDecisions(process, box)
         if !isAtEnd { readRecords(process, box, wall) }
         serveSegments(process, box)
