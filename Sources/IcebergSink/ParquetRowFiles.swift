@@ -116,16 +116,19 @@ public final class ParquetRowFiles: RowFiles {
         var bytes = 0
         var defects = DefectTally()
         columns.removeAll()
+        var trace = KeptTrace(traceID: TraceID(high: 0, low: 0), partition: 0)
         for place in places {
-            let trace = traces[Int(place.trace)].trace
+            if place.trace != lastTrace {
+                trace = traces[Int(place.trace)].trace
+                view.forgetShared()
+                lastTrace = place.trace
+            }
             let span = trace.spans[Int(place.span)]
-            if place.trace != lastTrace { view.forgetShared() }
-            lastTrace = place.trace
-            let arena = trace.arena.span
-            view.decode(span, in: arena)
+            view.decode(span, in: trace.arena.span)
             defects.add(
                 columns.append(
-                    span, of: rows[Int(place.trace)], view: view, hasStartTime: hasStartTime, in: arena))
+                    span, place, of: rows[Int(place.trace)], view: view, hasStartTime: hasStartTime,
+                    in: trace.arena.span))
             bytes += Int(span.span.count) + Int(span.resource.count) + Int(span.scope.count)
             if columns.rowCount == options.rowGroupRows || bytes >= options.rowGroupBytes {
                 try flush(&columns, to: &writer, source)

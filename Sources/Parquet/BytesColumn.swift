@@ -36,19 +36,26 @@ public struct BytesColumn: ~Copyable {
     /// - Returns: Whether it was UTF-8 as it is.
     @discardableResult
     public mutating func append(text source: borrowing RawSpan, from start: Int, to end: Int) -> Bool {
-        precondition(start >= 0 && start <= end && end <= source.byteCount)
-        if isASCII(source, from: start, to: end) {
-            copy(source, from: start, to: end)
+        let first = bytes.count
+        copy(source, from: start, to: end)
+        if isASCII(bytes.base + first, count: end - start) {
             finish()
             return true
         }
-        let (repaired, isValid) = source.withUnsafeBytes { all in
-            let text = all[start..<end]
-            let repaired = String(decoding: text, as: UTF8.self)
-            return (repaired, repaired.utf8.elementsEqual(text))
+        return repair(from: first)
+    }
+
+    /// Looks closer at the bytes that were copied last, and ends the value with what is UTF-8 of them.
+    private mutating func repair(from first: Int) -> Bool {
+        let copied = UnsafeBufferPointer(start: bytes.base + first, count: bytes.count - first)
+        let repaired = String(decoding: copied, as: UTF8.self)
+        if repaired.utf8.elementsEqual(copied) {
+            finish()
+            return true
         }
+        bytes.remove(behind: first)
         append(text: repaired)
-        return isValid
+        return false
     }
 
     public mutating func append(text: String) {
@@ -149,17 +156,19 @@ public struct BytesColumn: ~Copyable {
     }
 }
 
-/// Eight bytes at a time: most texts of a trace are ASCII, and need no further look.
-func isASCII(_ source: borrowing RawSpan, from start: Int, to end: Int) -> Bool {
-    var offset = start
+/// Eight bytes at a time, the last eight once more: most texts of a trace are ASCII, and need no further look.
+func isASCII(_ bytes: UnsafePointer<UInt8>, count: Int) -> Bool {
+    let raw = UnsafeRawPointer(bytes)
     var seen: UInt64 = 0
-    while end &- offset >= 8 {
-        seen |= source.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-        offset &+= 8
-    }
-    while offset < end {
-        seen |= UInt64(source.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
-        offset &+= 1
+    if count >= 8 {
+        var offset = 0
+        while offset < count &- 8 {
+            seen |= raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            offset &+= 8
+        }
+        seen |= raw.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+    } else {
+        for offset in 0..<count { seen |= UInt64(bytes[offset]) }
     }
     return seen & 0x8080_8080_8080_8080 == 0
 }

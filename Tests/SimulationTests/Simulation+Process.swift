@@ -1,5 +1,5 @@
 import Iceberg
-import Pipeline
+@testable import Pipeline
 import Sampling
 import TraceBuffering
 import TraceGenerator
@@ -68,6 +68,7 @@ extension Simulation {
         processes.append(process)
         note("\(instance.number) life \(process.life) writer \(writer.prefix(4)) log \(log.bounds) \(log.recovery)")
         learn(process)
+        checkStamps(process)
         checkAcked(process)
     }
 
