@@ -4,7 +4,7 @@ import Parquet
 import Pipeline
 import ProtobufWriter
 import Testing
-import TraceGenerator
+@testable import TraceGenerator
 import TraceModel
 
 /// Spans that the columns cannot hold as they were sent.
