@@ -189,7 +189,7 @@ extension Simulation {
         let isFaulty = !isResting && random.chance(options.catalogFaultProbability)
         if isFaulty {
             count("faulty commit")
-            switch random.below(5) {
+            switch random.below(7) {
             case 0:
                 return .failure(CatalogError(.conflict, "a storm of conflicts"))
             case 1:

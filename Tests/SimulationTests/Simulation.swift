@@ -194,7 +194,7 @@ final class Simulation {
                 shardTurn(process)
                 committerStep(process)
             }
-            guard steps < 6000 else {
+            guard steps < 3000 else {
                 violate(.drains, "not drained after \(steps) quiet steps: \(instances.map { state($0) })")
                 violate(.progress, "settled does not move although the catalog is up")
                 return

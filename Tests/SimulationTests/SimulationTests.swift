@@ -51,7 +51,11 @@ struct PlantedRule: CustomTestStringConvertible {
         PlantedRule(fault: .resumeIsSettled, breaks: [.sameClock, .oneVerdict, .kept]),
         PlantedRule(fault: .ignoresSourceIndex, breaks: [.noLoss, .whole, .kept]),
         PlantedRule(fault: .floorIsNewest, breaks: [.floor, .identity]),
-        PlantedRule(fault: .looksForSnapshot, breaks: [.once, .identity]),
+        PlantedRule(fault: .looksForSnapshot, breaks: [.once, .identity]) {
+            $0.catalogFaultProbability = 0.35
+            $0.killProbability = 0.002
+            $0.freezeProbability = 0.001
+        },
         PlantedRule(fault: .sharedLogName, breaks: [.noLoss, .whole, .identity]) { $0.instanceCount = 2 },
     ]
 }
