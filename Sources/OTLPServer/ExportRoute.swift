@@ -76,7 +76,8 @@ struct ExportRoute: Sendable {
         if rejected > 0 {
             writer.message(1) { partial in
                 partial.int(1, Int64(rejected))
-                partial.string(2, "\(rejected) spans have no valid trace id (16 bytes) or span id (8 bytes), not all zero")
+                partial.string(
+                    2, "\(rejected) spans have no valid trace id (16 bytes) or span id (8 bytes), not all zero")
             }
         }
         return HTTPResponse(status: 200, contentType: mediaType, body: writer.bytes)

@@ -226,19 +226,22 @@ struct ParquetFileTests {
 
     @Test func `calls that do not fit the schema are refused`() throws {
         let folder = try Folder()
-        #expect(misuse(folder.file("a.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
-            var numbers = Int64Column()
-            numbers.append(1)
-            try writer.beginRowGroup()
-            try writer.write(numbers)
-        } == .misused)
-        #expect(misuse(folder.file("b.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
-            try writer.beginRowGroup()
-            try writer.endRowGroup()
-        } == .misused)
-        #expect(misuse(folder.file("c.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
-            try writer.endRowGroup()
-        } == .misused)
+        #expect(
+            misuse(folder.file("a.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
+                var numbers = Int64Column()
+                numbers.append(1)
+                try writer.beginRowGroup()
+                try writer.write(numbers)
+            } == .misused)
+        #expect(
+            misuse(folder.file("b.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
+                try writer.beginRowGroup()
+                try writer.endRowGroup()
+            } == .misused)
+        #expect(
+            misuse(folder.file("c.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
+                try writer.endRowGroup()
+            } == .misused)
         #expect(folder.names == [])
     }
 
