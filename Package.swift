@@ -181,6 +181,10 @@ targets += [
     tests(
         "SinkTests",
         ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
+    tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
+    tests("SimulationTests", ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
+    tests("SinkTests", ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
+    tests("StateStoreTests", ["TraceModel", "Pipeline", "Telemetry", "StateStores"]),
     tests("TidyTests", []),
     tests(
         "WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"],

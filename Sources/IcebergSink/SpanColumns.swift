@@ -57,7 +57,7 @@ struct SpanColumns: ~Copyable {
     ///   - view: The span, its resource and its scope, decoded.
     /// - Returns: What the columns could not hold.
     mutating func append(
-        _ span: KeptSpan, _ place: RowPlace, of sampled: SampledRow, view: borrowing SpanView,
+        _ span: KeptSpan, _ place: RowPlace, of sampled: borrowing SampledRow, view: borrowing SpanView,
         hasStartTime: Bool, in source: borrowing Span<UInt8>
     ) -> RowDefects {
         var defects = view.defects
@@ -163,7 +163,7 @@ struct SpanColumns: ~Copyable {
         scopeSchemaURL.appendUnlessEmpty(span.scopeSchemaURL, in: source, &defects)
     }
 
-    private mutating func appendDecision(_ sampled: SampledRow) {
+    private mutating func appendDecision(_ sampled: borrowing SampledRow) {
         reason.append(bytes: sampled.reason)
         policy.append(text: sampled.policy.span.bytes, from: 0, to: sampled.policy.count)
         adjustedCount.append(sampled.adjustedCount)

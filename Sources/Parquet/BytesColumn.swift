@@ -37,8 +37,10 @@ public struct BytesColumn: ~Copyable {
     @discardableResult
     public mutating func append(text source: borrowing RawSpan, from start: Int, to end: Int) -> Bool {
         let first = bytes.count
+        // Looked at where they come from: reading back what was just stored in wider steps stalls the processor.
+        let isPlain = source.withUnsafeBytes { isASCII($0, from: start, count: end - start) }
         copy(source, from: start, to: end)
-        if isASCII(bytes.base + first, count: end - start) {
+        if isPlain {
             finish()
             return true
         }
@@ -118,7 +120,8 @@ public struct BytesColumn: ~Copyable {
     }
 
     borrowing func values() -> cpq_values {
-        cpq_values(count: Int64(ends.count), values: bytes.base, ends: ends.base)
+        cpq_values(
+            count: Int64(ends.count), values: bytes.base, ends: ends.base, indices: nil, dictionary_count: 0)
     }
 
     private mutating func finish() {
@@ -156,19 +159,26 @@ public struct BytesColumn: ~Copyable {
     }
 }
 
-/// Eight bytes at a time, the last eight once more: most texts of a trace are ASCII, and need no further look.
-func isASCII(_ bytes: UnsafePointer<UInt8>, count: Int) -> Bool {
-    let raw = UnsafeRawPointer(bytes)
-    var seen: UInt64 = 0
-    if count >= 8 {
+/// Sixteen bytes at a time, the last sixteen once more: most texts of a trace are ASCII, and need no further look.
+func isASCII(_ bytes: UnsafeRawBufferPointer, from start: Int, count: Int) -> Bool {
+    precondition(start >= 0 && count >= 0 && count <= bytes.count - start)
+    guard count > 0, let raw = bytes.baseAddress.map({ $0 + start }) else { return true }
+    let high: UInt64 = 0x8080_8080_8080_8080
+    if count >= 16 {
+        var seen = SIMD2<UInt64>.zero
         var offset = 0
-        while offset < count &- 8 {
-            seen |= raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            offset &+= 8
+        while offset < count &- 16 {
+            seen |= raw.loadUnaligned(fromByteOffset: offset, as: SIMD2<UInt64>.self)
+            offset &+= 16
         }
-        seen |= raw.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
-    } else {
-        for offset in 0..<count { seen |= UInt64(bytes[offset]) }
+        seen |= raw.loadUnaligned(fromByteOffset: count &- 16, as: SIMD2<UInt64>.self)
+        return (seen[0] | seen[1]) & high == 0
     }
-    return seen & 0x8080_8080_8080_8080 == 0
+    if count >= 8 {
+        let first = raw.loadUnaligned(as: UInt64.self)
+        return (first | raw.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)) & high == 0
+    }
+    var seen: UInt8 = 0
+    for offset in 0..<count { seen |= raw.load(fromByteOffset: offset, as: UInt8.self) }
+    return seen < 0x80
 }
