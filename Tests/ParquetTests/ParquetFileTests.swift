@@ -306,6 +306,8 @@ struct TextColumnTests {
         let whole = try (0..<3).flatMap { try reader.texts(of: always, rowGroup: $0) }
         #expect(zip(whole, expected).allSatisfy { $1 == nil || $0 == $1 })
         #expect(summary.columns[0].nullCount == Int64(expected.count { $0 == nil }))
-        #expect(summary.columns[0].bounds?.minimum == expected.compactMap { $0 }.map { Array($0.utf8) }.min { $0.lexicographicallyPrecedes($1) })
+        #expect(
+            summary.columns[0].bounds?.minimum
+                == expected.compactMap { $0 }.map { Array($0.utf8) }.min { $0.lexicographicallyPrecedes($1) })
     }
 }
