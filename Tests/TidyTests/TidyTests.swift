@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test func `lines, functions and files fit a reader`() {
-        let files = checkout.swiftFiles("Sources", "Tests")
+        let files = checkout.swiftFiles("Benchmarks", "Fuzzers", "Sources", "Tests")
         expectNone(files.flatMap(Checkers.lineLength))
         expectNone(files.flatMap(Checkers.functionLength))
         expectNone(files.flatMap(Checkers.fileLength))
