@@ -96,13 +96,16 @@ enum RowFilesBenchmark {
 }
 
 extension KeptTrace {
+    /// Copies the span; resource and scope once for the spans of one message, as the pipeline does.
     mutating func append(_ record: SpanRecord, of message: [UInt8], offset: Int64) {
+        let last = spans.last.flatMap { $0.offset == offset ? $0 : nil }
         spans.append(
             KeptSpan(
                 spanID: record.spanID, offset: offset, index: record.index, span: take(record.span, message),
-                resource: take(record.resource, message), scope: take(record.scope, message),
-                resourceSchemaURL: take(record.resourceSchemaURL, message),
-                scopeSchemaURL: take(record.scopeSchemaURL, message)))
+                resource: last?.resource ?? take(record.resource, message),
+                scope: last?.scope ?? take(record.scope, message),
+                resourceSchemaURL: last?.resourceSchemaURL ?? take(record.resourceSchemaURL, message),
+                scopeSchemaURL: last?.scopeSchemaURL ?? take(record.scopeSchemaURL, message)))
     }
 
     private mutating func take(_ range: ByteRange, _ message: [UInt8]) -> ByteRange {

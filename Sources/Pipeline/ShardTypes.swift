@@ -166,6 +166,8 @@ public struct DecisionEvent: Sendable {
     public var decidedAt: StreamTick
     /// In configuration order; empty when votes are not recorded.
     public var votes: [Vote]
+    /// Name of a span with status error, when the trace was kept for one.
+    public var errorSpan: String?
 }
 
 /// A kept trace whose bytes have to be read back.

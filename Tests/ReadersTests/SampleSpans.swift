@@ -22,7 +22,7 @@ enum SampleSpans {
         GeneratedAttribute("int.smallest", .int(.min)),
         GeneratedAttribute("int.zero", .int(0)),
         GeneratedAttribute("double.zero", .double(-0.0)),
-        GeneratedAttribute("double.tiny", .double(5e-324)),
+        GeneratedAttribute("double.tiny", .double(.leastNonzeroMagnitude)),
         GeneratedAttribute("double.huge", .double(1.7976931348623157e308)),
         GeneratedAttribute("double.third", .double(1.0 / 3)),
         GeneratedAttribute("double.nan", .double(.nan)),

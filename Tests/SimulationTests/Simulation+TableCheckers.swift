@@ -1,5 +1,6 @@
 import Iceberg
 import Pipeline
+import TraceBuffering
 import TraceModel
 
 /// Checkers of the table, after every commit that was applied.
@@ -146,9 +147,9 @@ extension Simulation {
             let held = held(instance)
             let kept = Set(liveRows.lazy.filter { $0.id == id }.map(\.traceID))
             let oracle = Oracle(instance.records, shardOptions.buffer)
-            let hasForgotten = !instance.powerCuts.isEmpty
             for (traceID, decisions) in instance.decisions.sorted(by: { $0.key < $1.key }) {
-                let isEarly = decisions.contains(where: \.isEarly)
+                let isEarly = decisions.contains { $0.isEarly || $0.isOutrun }
+                let hasForgotten = hasForgotten(traceID, instance)
                 if !isEarly, let verdict = oracle.verdicts[traceID] {
                     check(traceID, decisions, verdict, hasForgotten: hasForgotten)
                 }
@@ -157,10 +158,27 @@ extension Simulation {
                 if isMixed, kept.contains(traceID), !isEarly, !hasForgotten {
                     violate(.oneVerdict, "\(traceID) was dropped and has rows: \(decisions)")
                 }
-                if kept.contains(traceID), !isMixed { checkKept(traceID, instance, id, held) }
+                if kept.contains(traceID), !isMixed, !isBeyondHorizon(traceID, instance) { checkKept(traceID, instance, id, held) }
             }
             checkEverySpan(instance, id, kept, held)
         }
+    }
+
+    /// Whether a late span may have found nobody who remembered: the verdict files went with the power, or it came
+    /// after the verdict's time to live.
+    private func hasForgotten(_ traceID: TraceID, _ instance: Instance) -> Bool {
+        !instance.powerCuts.isEmpty || silence(traceID, instance) > shardOptions.decisionTimeToLiveTicks
+    }
+
+    private func isBeyondHorizon(_ traceID: TraceID, _ instance: Instance) -> Bool {
+        let horizon = tableOptions.lateHorizonMilliseconds / StreamTick.millisecondsPerTick
+        return silence(traceID, instance) > horizon - shardOptions.buffer.maximumDurationTicks
+    }
+
+    /// The longest time between two spans of a trace, in ticks of the log.
+    func silence(_ traceID: TraceID, _ instance: Instance) -> Int64 {
+        let ticks = instance.records.filter { $0.spans.contains { $0.traceID == traceID } }.map(\.tick)
+        return zip(ticks.dropFirst(), ticks).map { $0 - $1 }.max() ?? 0
     }
 
     private func check(

@@ -5,6 +5,7 @@ internal import Pipeline
 internal import QueryEngine
 internal import Settings
 internal import ShardRunner
+internal import StateStores
 internal import Telemetry
 internal import Threads
 internal import TraceBuffering
@@ -44,6 +45,13 @@ extension Service {
         // Votes are computed when somebody asks for them.
         shard.recordsVotes = false
         options.shard = shard
+        return options
+    }
+
+    static func verdictOptions(_ settings: Settings) -> VerdictFiles.Options {
+        var options = VerdictFiles.Options()
+        options.timeToLiveTicks = ticks(settings.app.decisionLifetime)
+        options.loadLimit = settings.app.maximumDecisions / max(1, settings.otlp.partitions)
         return options
     }
 
