@@ -101,7 +101,9 @@ struct TextDictionary: ~Copyable {
     private static func areEqual(_ one: UnsafeRawPointer, _ other: UnsafeRawPointer, _ count: Int) -> Bool {
         if count < 8 {
             for offset in 0..<count {
-                if one.load(fromByteOffset: offset, as: UInt8.self) != other.load(fromByteOffset: offset, as: UInt8.self) {
+                if one.load(fromByteOffset: offset, as: UInt8.self)
+                    != other.load(fromByteOffset: offset, as: UInt8.self)
+                {
                     return false
                 }
             }

@@ -81,7 +81,7 @@ public enum PlantedFault: String, Sendable, CaseIterable {
     case splitsTraces
     /// Reading starts again at `settled`.
     case resumeIsSettled
-    /// A row is known by its offset and trace alone.
+    /// A row is known by its message's offset alone.
     case ignoresSourceIndex
     /// A new owner does not move main.
     case noFence

@@ -65,7 +65,9 @@ import Testing
     ])
     func `days are rounded down before 1970 too`(microseconds: Int64, day: Int32) throws {
         let table = MemoryTable()
-        try table.append([MemoryTable.file(1, day: day - 1), MemoryTable.file(2, day: day), MemoryTable.file(3, day: day + 1)])
+        try table.append([
+            MemoryTable.file(1, day: day - 1), MemoryTable.file(2, day: day), MemoryTable.file(3, day: day + 1),
+        ])
         let filter = ColumnFilter("start_time", .equal(.long(microseconds)))
         #expect(try TableScan(table.metadata, where: [filter]).plan(table).files.map(\.day) == [day])
     }
@@ -166,7 +168,8 @@ import Testing
             path: "file:///t/data/\(number)", day: day, recordCount: Int64(rows.count), fileSizeBytes: 1)
         for (id, values) in [
             (Int32(2), rows.map { $0.start.map { Literal.long($0) } }),
-            (3, rows.map { $0.duration.map { Literal.long($0) } }), (4, rows.map { $0.share.map { Literal.double($0) } }),
+            (3, rows.map { $0.duration.map { Literal.long($0) } }),
+            (4, rows.map { $0.share.map { Literal.double($0) } }),
             (1, rows.map { Literal.string($0.trace) }),
         ] {
             let ordered = values.compactMap { $0 }.filter { $0.order(against: $0) != nil }
@@ -182,10 +185,18 @@ import Testing
         let (column, values): (String, [Literal]) =
             switch Int.random(in: 0..<4, using: &random) {
             case 0:
-                ("start_time", (0..<3).map { _ in .long(Int64.random(in: -3...4, using: &random) * dayMicroseconds + [0, -1, 1].randomElement(using: &random)!) })
+                (
+                    "start_time",
+                    (0..<3).map { _ in
+                        .long(
+                            Int64.random(in: -3...4, using: &random) * dayMicroseconds + [0, -1, 1].randomElement(
+                                using: &random)!)
+                    }
+                )
             case 1: ("duration_ms", (0..<3).map { _ in .long(Int64.random(in: -2...55, using: &random)) })
             case 2: ("share", [.double(0), .double(-0.0), .double(1.5), .double(-3)].shuffled(using: &random))
-            default: ("trace_id", (0..<3).map { _ in .string(String(UInt8.random(in: 0...255, using: &random), radix: 16)) })
+            default:
+                ("trace_id", (0..<3).map { _ in .string(String(UInt8.random(in: 0...255, using: &random), radix: 16)) })
             }
         let value = values[0]
         let tests: [ColumnFilter.Test] = [

@@ -14,7 +14,7 @@ extension Simulation {
                 try checkPosition(id, request, before, after)
             }
             checkOnce(request, before, after)
-            try checkRows(after)
+            try checkRows(after, isRollback: request.writer == "operator")
         } catch let error as FileError {
             violate(.alive, "main cannot be read: \(error)")
         } catch {
@@ -29,7 +29,8 @@ extension Simulation {
     ) throws {
         guard let owner = try after.owner(of: id), owner != owners[id] else { return }
         if owner.epoch <= owners[id]?.epoch ?? 0 { violate(.fenced, "epoch \(owner.epoch) after \(owners[id]!.epoch)") }
-        if before.currentSnapshotID == after.currentSnapshotID {
+        // With the rule switched off the run goes on, to see what a thawed writer does.
+        if before.currentSnapshotID == after.currentSnapshotID, !options.faults.contains(.noFence) {
             violate(.fenced, "the fence of epoch \(owner.epoch) did not move main")
         }
         owners[id] = owner
@@ -69,12 +70,13 @@ extension Simulation {
 
     // MARK: Rows: Identity, Alive, Floor, NoLoss, Whole
 
-    private func checkRows(_ after: TableMetadata) throws(FileError) {
+    private func checkRows(_ after: TableMetadata, isRollback: Bool) throws(FileError) {
         let files = try table.liveFiles()
         var rows: [(row: SimulatedRow, sequence: Int64)] = []
         for file in files {
             for row in try table.readRows(file.path) { rows.append((row, file.fileSequenceNumber ?? 0)) }
         }
+        if isRollback { rolledBack.formUnion(liveRows.map(\.identity)) }
         liveRows = rows.map(\.row)
         let identities = Set(liveRows.map(\.identity))
         if identities.count != liveRows.count {
@@ -111,7 +113,10 @@ extension Simulation {
                 }
                 if decisions.allSatisfy(\.isKept) {
                     return violate(
-                        .noLoss, "\(span.traceID) was kept, its span \(offset)/\(index) is below \(position.settled) and in no row")
+                        .noLoss,
+                        "\(span.traceID) was kept, its span \(offset)/\(index) is below \(position.settled) "
+                            + "and in no row"
+                    )
                 }
             }
         }
@@ -133,7 +138,8 @@ extension Simulation {
                 guard let end = ends[span.traceID], offset <= end else { continue }
                 if !held.contains(RowIdentity(id: id, offset: offset, index: UInt32(index))) {
                     return violate(
-                        .whole, "settled \(position.settled) passes \(span.traceID), its span \(offset)/\(index) is in no row")
+                        .whole,
+                        "settled \(position.settled) passes \(span.traceID), its span \(offset)/\(index) is in no row")
                 }
             }
         }
@@ -158,7 +164,9 @@ extension Simulation {
                 if isMixed, kept.contains(traceID), !isEarly, !hasForgotten {
                     violate(.oneVerdict, "\(traceID) was dropped and has rows: \(decisions)")
                 }
-                if kept.contains(traceID), !isMixed, !isBeyondHorizon(traceID, instance) { checkKept(traceID, instance, id, held) }
+                if kept.contains(traceID), !isMixed, !isBeyondHorizon(traceID, instance) {
+                    checkKept(traceID, instance, id, held)
+                }
             }
             checkEverySpan(instance, id, kept, held)
         }
