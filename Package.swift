@@ -157,7 +157,6 @@ targets += [
     tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads"], resources: [.copy("Scripts")]),
     tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "AdminAPI"]),
-    tests("ServerTests", ["Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "Compression"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("SimulationTests", ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
