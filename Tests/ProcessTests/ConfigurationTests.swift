@@ -27,7 +27,9 @@ extension WholeProgram {
                 let outcome = try serve(
                     ["--print-config", "--config", "tss.yaml"], ["TSS__OTLP__PARTITIONS": "2"], folder)
                 #expect(outcome.status == .exited(code: 0), "\(outcome.errors)")
-                for line in ["inactivity_timeout_secs: 7 ", "http_port: 4999 ", "partitions: 2 ", "always_sample_errors: true"] {
+                for line in [
+                    "inactivity_timeout_secs: 7 ", "http_port: 4999 ", "partitions: 2 ", "always_sample_errors: true",
+                ] {
                     #expect(outcome.output.contains(line), "\(line): \(outcome.output)")
                 }
                 #expect(outcome.output.contains("data_dir: \(folder.path)/data"))
@@ -63,7 +65,8 @@ extension WholeProgram {
             ("TSS__OIDC__ENABLED", "true", "oidc.enabled"), ("TSS__OTLP__GRPC_PORT", "4317", "otlp.grpc_port"),
             ("TSS__STORAGE__ICEBERG__S3_ENDPOINT", "http://a", "storage.iceberg.s3_endpoint"),
             ("TSS__STORAGE__ICEBERG__CATALOG_URI", "http://lakekeeper:8181/catalog", "storage.iceberg.catalog_uri"),
-            ("TSS__DATADOG__API_KEY", "k", "datadog.api_key"), ("TSS__STORAGE__STORAGE_TYPE", "memory", "storage.storage_type"),
+            ("TSS__DATADOG__API_KEY", "k", "datadog.api_key"),
+            ("TSS__STORAGE__STORAGE_TYPE", "memory", "storage.storage_type"),
             ("TSS__SPAN_COMPRESSION__ENABLED", "true", "span_compression.enabled"),
             ("TSS__FORCE_SAMPLING__ENABLED", "true", "force_sampling.enabled"),
         ])
@@ -81,7 +84,8 @@ extension WholeProgram {
 
         @Test func `a policy kind that is not built is refused by name`() throws {
             try TestFolder.with("policy") { folder in
-                let policies = #"[{"name":"by-route","type":"string_attribute","string_attribute":{"key":"http.route","values":["/"]}}]"#
+                let policies =
+                    #"[{"name":"by-route","type":"string_attribute","string_attribute":{"key":"http.route","values":["/"]}}]"#
                 let outcome = try serve(["--check-config"], ["TSS__SAMPLING__POLICIES": policies], folder)
                 #expect(outcome.status == .exited(code: 2))
                 #expect(outcome.errors.contains("string_attribute"), "\(outcome.errors)")

@@ -15,7 +15,8 @@ extension WholeProgram {
                     "metrics", "rows committed", "Parquet files", "table metadata", "SQL", "health", "stops cleanly",
                 ]
                 for step in steps {
-                    #expect(lines.contains { $0.hasPrefix(step) && $0.contains(" pass  ") }, "\(step): \(outcome.output)")
+                    #expect(
+                        lines.contains { $0.hasPrefix(step) && $0.contains(" pass  ") }, "\(step): \(outcome.output)")
                 }
                 #expect(lines.contains { $0.contains(" passed, 0 failed, ") })
                 #expect(outcome.output.contains("sampled by always_sample_errors: errors yes"))

@@ -49,9 +49,10 @@ extension WholeProgram {
                 let decision = try server.waitForDecision(trace.traceID)
                 #expect(decision["verdict"] == "sampled")
                 // One line for each decision, with its reason.
-                #expect(waitUntil(.seconds(10)) {
-                    server.log.contains("\(trace.traceID) sampled by always_sample_errors: errors yes")
-                })
+                #expect(
+                    waitUntil(.seconds(10)) {
+                        server.log.contains("\(trace.traceID) sampled by always_sample_errors: errors yes")
+                    })
                 #expect(waitUntil(.seconds(30)) { (try? server.rows("SELECT span_id FROM spans").count) == 5 })
                 #expect(try server.stop() == .exited(code: 0))
             }
@@ -72,7 +73,8 @@ extension WholeProgram {
                 #expect(try server.waitForDecision(sent[1].traceID)["verdict"] == "not_sampled")
                 #expect(try server.stop() == .exited(code: 0))
                 try Accounting.check(
-                    [sent[0], sent[2]].flatMap(\.spans), in: TableReader(
+                    [sent[0], sent[2]].flatMap(\.spans),
+                    in: TableReader(
                         dataFolder: server.dataFolder, columns: Accounting.columns, folder: folder))
             }
         }
@@ -89,7 +91,8 @@ extension WholeProgram {
                 #expect(try server.json("/health")["buffer"]?["kept_traces_waiting"] == 1)
                 #expect(try server.stop() == .exited(code: 0))
                 try Accounting.check(
-                    trace.spans, in: TableReader(
+                    trace.spans,
+                    in: TableReader(
                         dataFolder: server.dataFolder, columns: Accounting.columns, folder: folder))
             }
         }
@@ -103,7 +106,9 @@ extension WholeProgram {
                     Program.path, ["serve"], environment: second.environment, folder: folder)
                 #expect(outcome.status == .exited(code: 1))
                 let processID = try #require(server.processID)
-                #expect(outcome.errors.contains(server.dataFolder) && outcome.errors.contains("\(processID)"), "\(outcome.errors)")
+                #expect(
+                    outcome.errors.contains(server.dataFolder) && outcome.errors.contains("\(processID)"),
+                    "\(outcome.errors)")
                 // The first has noticed nothing.
                 let trace = Traces(seed: .random(in: 0 ... .max)).next(.error)
                 #expect(try server.export(trace.requestBytes).status == 200)

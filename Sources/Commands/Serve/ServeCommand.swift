@@ -10,7 +10,8 @@ enum ServeCommand {
         "serve", "Take spans, decide about traces, keep those that matter",
         details: """
             Without any configuration it takes OTLP/HTTP on 127.0.0.1:4318, keeps its data in ./data and answers \
-            health, metrics and queries on 127.0.0.1:8080. Settings come from a YAML file and from TSS__SECTION__KEY variables.
+            health, metrics and queries on 127.0.0.1:8080. Settings come from a YAML file and from \
+            TSS__SECTION__KEY variables.
             """,
         options: CommandSettings.options + [
             Option(

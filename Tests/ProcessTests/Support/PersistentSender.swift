@@ -125,7 +125,11 @@ extension Accounting {
                     missing += absent
                 } else {
                     sums.unansweredRequests += 1
-                    if absent.isEmpty { sums.arrivedUnanswered += 1 } else if absent.count < spans.count { torn += absent }
+                    if absent.isEmpty {
+                        sums.arrivedUnanswered += 1
+                    } else if absent.count < spans.count {
+                        torn += absent
+                    }
                 }
             }
         }

@@ -16,7 +16,8 @@ enum Python {
         let outcome = try Program.run(
             python, [path] + arguments, environment: ["PYICEBERG_HOME": folder.path], folder: folder, limit: limit)
         guard outcome.status == .exited(code: 0) else {
-            throw Failure("\(script) ended with \(outcome.status): \(outcome.errors.suffix(3000))\(outcome.output.suffix(2000))")
+            throw Failure(
+                "\(script) ended with \(outcome.status): \(outcome.errors.suffix(3000))\(outcome.output.suffix(2000))")
         }
         return outcome.output
     }

@@ -9,8 +9,10 @@ struct TestFolder: Sendable {
 
     /// Calls the body with a new folder.
     static func with<Result>(_ name: String, _ body: (TestFolder) throws -> Result) throws -> Result {
-        let path = FileManager.default.temporaryDirectory.appending(path: "tss-test-\(name)-\(UUID().uuidString.prefix(8))")
-            .path(percentEncoded: false)
+        let path = FileManager.default.temporaryDirectory.appending(
+            path: "tss-test-\(name)-\(UUID().uuidString.prefix(8))"
+        )
+        .path(percentEncoded: false)
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         let folder = TestFolder(path: path)
         let failuresBefore = Failures.count.withLock { $0 }
