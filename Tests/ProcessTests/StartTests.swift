@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import HTTPClient
 import JSON
 import Testing
 import TraceGenerator

@@ -1,5 +1,6 @@
 import HTTPClient
 import Synchronization
+import Testing
 import Threads
 import TraceGenerator
 import TraceModel
