@@ -114,9 +114,10 @@ public final class SQLiteCatalog: Catalog {
                 }
             }
         } catch {
-            // A statement without a transaction: surely not applied.
+            // Another error may have come after the row was there: then the file must stay.
+            guard error.code == .alreadyExists else { throw error }
             discard(location)
-            throw error.code == .alreadyExists ? Self.alreadyExists(identifier) : error
+            throw Self.alreadyExists(identifier)
         }
         return LoadedTable(metadataLocation: location, metadata: metadata)
     }

@@ -73,8 +73,14 @@ public final class DecisionLog: Sendable {
     private static func entry(_ record: Record) -> Entry {
         let summary = record.event.summary
         let votes = record.event.votes.isEmpty ? record.sampler.votes(summary) : record.event.votes
-        return Entry(
-            event: record.event, votes: votes,
-            explanation: record.sampler.explanation(of: record.event.decision, for: summary))
+        return Entry(event: record.event, votes: votes, explanation: record.event.explanation(by: record.sampler))
+    }
+}
+
+extension DecisionEvent {
+    /// One line: verdict, who decided, and because of what.
+    func explanation(by sampler: Sampler) -> String {
+        guard let errorSpan else { return sampler.explanation(of: decision, for: summary) }
+        return "\(decision.verdict) by \(decision.policy): span \"\(errorSpan)\" status ERROR"
     }
 }

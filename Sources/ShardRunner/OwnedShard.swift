@@ -119,7 +119,7 @@ final class OwnedShard {
         metrics.count(events, sampler: shard.sampler, limits: options.shard.buffer)
         guard options.logsDecisions || logger.level <= .debug else { return }
         for event in events {
-            let why = shard.sampler.explanation(of: event.decision, for: event.summary)
+            let why = event.explanation(by: shard.sampler)
             let line = "\(event.summary.traceID) \(why) (\(event.summary.spanCount) spans, \(event.cause))"
             if options.logsDecisions { logger.info(line) } else { logger.debug(line) }
         }

@@ -1,5 +1,4 @@
 public import Pipeline
-public import TraceModel
 
 /// How shards and committer run.
 public struct RunnerOptions: Sendable {
@@ -30,12 +29,4 @@ public struct RunnerOptions: Sendable {
         self.writer = writer
         self.deadLetterFolder = deadLetterFolder
     }
-}
-
-/// Remembers verdicts over a restart.
-public protocol VerdictStore: Sendable {
-    /// Verdicts that are not too old at `clock`, in any order; nothing when there are none.
-    func load(_ id: PartitionID, at clock: StreamTick) -> [VerdictRecord]
-    /// Called before the turn that decided ends: a kill loses none of them.
-    func append(_ records: [VerdictRecord], of id: PartitionID)
 }

@@ -22,7 +22,7 @@ enum SampleSpans {
         GeneratedAttribute("int.smallest", .int(.min)),
         GeneratedAttribute("int.zero", .int(0)),
         GeneratedAttribute("double.zero", .double(-0.0)),
-        GeneratedAttribute("double.tiny", .double(5e-324)),
+        GeneratedAttribute("double.tiny", .double(.leastNonzeroMagnitude)),
         GeneratedAttribute("double.huge", .double(1.7976931348623157e308)),
         GeneratedAttribute("double.third", .double(1.0 / 3)),
         GeneratedAttribute("double.nan", .double(.nan)),
@@ -34,7 +34,8 @@ enum SampleSpans {
         GeneratedAttribute(
             "map",
             .keyValueList([
-                GeneratedAttribute("deeper", .keyValueList([GeneratedAttribute("list", .array([.int(.max), .double(0.1)]))])),
+                GeneratedAttribute(
+                    "deeper", .keyValueList([GeneratedAttribute("list", .array([.int(.max), .double(0.1)]))])),
                 GeneratedAttribute("", .string("\"\\\n\u{1}\u{7F}/")),
                 GeneratedAttribute("same", 1), GeneratedAttribute("same", 2),
             ])),

@@ -44,6 +44,10 @@ struct SeenDecision: Hashable {
     var spanCount: Int
     var isKept: Bool
     var isEarly: Bool
+    /// The stream clock then.
+    var tick: Int64
+    /// A later life's clock was set back below it: what arrives there may have been due before.
+    var isOutrun = false
 }
 
 /// A noncopyable shard that a class can hold.

@@ -84,7 +84,10 @@ extension Simulation {
             }
         }
         checkRecovery(process, recovered)
-        note("\(process.instance.number) recovered at \(recovered.resume)…\(recovered.settled), \(recovered.present.count) rows")
+        note(
+            "\(process.instance.number) recovered at \(recovered.resume)…\(recovered.settled), "
+                + "\(recovered.present.count) rows"
+        )
         process.box = ShardBox(Shard(recovered: recovered, options: shardOptions, sampler: sampler))
         process.history = source.history
         process.fenced = fenced
@@ -189,7 +192,7 @@ extension Simulation {
         let isFaulty = !isResting && random.chance(options.catalogFaultProbability)
         if isFaulty {
             count("faulty commit")
-            switch random.below(5) {
+            switch random.below(7) {
             case 0:
                 return .failure(CatalogError(.conflict, "a storm of conflicts"))
             case 1:
@@ -202,6 +205,7 @@ extension Simulation {
             default:
                 _ = commit(request)
                 count("lost commit answer")
+                if random.chance(0.5) { busySteps = 25 }
                 return .failure(CatalogError(.unknown, "the answer is lost"))
             }
         }
@@ -275,16 +279,11 @@ extension Simulation {
             }
             let kind = random.pick(ForeignKind.allCases)
             if kind == .rollback, !options.rollbacks || random.chance(0.7) { return }
-            let before = liveRows
             let reachable = try table.reachable()
             guard let request = try table.foreignCommit(kind, random: &random, at: now) else { return }
             note("foreign \(kind)")
             count("\(kind)")
             _ = commit(request)
-            if kind == .rollback {
-                rolledBack.formUnion(before.map(\.identity))
-                rolledBack.subtract(liveRows.map(\.identity))
-            }
             // Whoever expires deletes what nobody needs any more, at once.
             if kind == .expiry {
                 for location in reachable.subtracting(try table.reachable()) { table.delete(location) }

@@ -43,6 +43,19 @@ extension Simulation {
             offset: entry.record.offset, request: request.id, stampMilliseconds: stamp, spans: request.spans)
     }
 
+    /// The log's stamps go on from the last record or our wall clock. Where nothing was written for a while and the
+    /// wall clock was set back, a new life stamps records below the clock that the one before had reached.
+    func checkStamps(_ process: SimulatedProcess) {
+        let stamp = process.log.clock.stamp(at: moment)
+        let instance = process.instance
+        for (traceID, decisions) in instance.decisions {
+            for (index, seen) in decisions.enumerated() where seen.tick * StreamTick.millisecondsPerTick > stamp {
+                instance.decisions[traceID]![index].isOutrun = true
+                count("stamps set back")
+            }
+        }
+    }
+
     func acknowledged(_ request: Int, _ process: SimulatedProcess) {
         let records = process.instance.truth.values.filter { $0.request == request }
         guard let record = records.max(by: { $0.offset < $1.offset }), record.offset < process.log.synced else {
@@ -78,7 +91,8 @@ extension Simulation {
             let summary = event.summary
             let seen = SeenDecision(
                 life: process.life, first: summary.firstOffset, last: summary.lastOffset,
-                spanCount: Int(summary.spanCount), isKept: event.decision.isKept, isEarly: event.cause == .early)
+                spanCount: Int(summary.spanCount), isKept: event.decision.isKept, isEarly: event.cause == .early,
+                tick: event.decidedAt.value)
             if seen.isEarly { count("early") }
             checkNoCut(event, process, next: box.shard.next)
             checkSame(summary.traceID, seen, instance)
@@ -97,20 +111,21 @@ extension Simulation {
             let record = process.instance.truth[offset]!
             if record.tick < deadline, record.spans.contains(where: { $0.traceID == summary.traceID }) {
                 return violate(
-                    .noCut, "\(summary.traceID) decided with tick \(deadline), record \(offset) of \(record.tick) unread")
+                    .noCut,
+                    "\(summary.traceID) decided with tick \(deadline), record \(offset) of \(record.tick) unread")
             }
         }
     }
 
     /// Two decisions about the same stretch of a trace are one: same spans, same verdict, in every life.
     private func checkSame(_ traceID: TraceID, _ seen: SeenDecision, _ instance: Instance) {
+        // A row of late spans that came after the verdict's time to live is the verdict for those before, too.
+        guard silence(traceID, instance) <= shardOptions.decisionTimeToLiveTicks else { return }
         for other in instance.decisions[traceID, default: []] {
             let overlaps = seen.first <= other.last && other.first <= seen.last
-            guard overlaps, !seen.isEarly, !other.isEarly, seen.life != other.life || seen.first != other.first else {
-                continue
-            }
+            guard overlaps, !seen.isEarly, !other.isEarly, !other.isOutrun else { continue }
             if seen.isKept != other.isKept {
-                violate(.oneVerdict, "\(traceID) \(other), then \(seen)")
+                violate(.oneVerdict, "\(traceID) \(instance.decisions[traceID]!), then \(seen)")
             } else if (seen.first, seen.last, seen.spanCount) != (other.first, other.last, other.spanCount) {
                 violate(.sameClock, "\(traceID) \(other), then \(seen)")
             }
@@ -128,7 +143,8 @@ extension Simulation {
         let sampled = counters.spansSampled.reduce(0, +)
         let dropped = counters.spansDropped.reduce(0, +)
         if counters.spansIngested != sampled + dropped + UInt64(gauges.bufferedSpans) {
-            violate(.oneDecision, "\(counters.spansIngested) in, \(sampled) + \(dropped) out, \(gauges.bufferedSpans) here")
+            violate(
+                .oneDecision, "\(counters.spansIngested) in, \(sampled) + \(dropped) out, \(gauges.bufferedSpans) here")
         }
     }
 

@@ -1,9 +1,10 @@
 import Iceberg
-import Pipeline
 import Sampling
 import TraceBuffering
 import TraceGenerator
 import TraceModel
+
+@testable import Pipeline
 
 extension Simulation {
     // MARK: Life and death
@@ -68,6 +69,7 @@ extension Simulation {
         processes.append(process)
         note("\(instance.number) life \(process.life) writer \(writer.prefix(4)) log \(log.bounds) \(log.recovery)")
         learn(process)
+        checkStamps(process)
         checkAcked(process)
     }
 
@@ -182,7 +184,7 @@ extension Simulation {
         serveSegments(process, box)
         let isAtEnd = box.shard.next >= process.log.synced && process.queue.isEmpty
         _ = box.shard.advance(
-            isAtEnd ? .quiet(stampMilliseconds: process.log.stamp(at: moment)) : .behind, wall: wall)
+            isAtEnd ? .quiet(stampMilliseconds: process.log.clock.stamp(at: moment)) : .behind, wall: wall)
         checkDecisions(process, box)
         if !isAtEnd { readRecords(process, box, wall) }
         serveSegments(process, box)

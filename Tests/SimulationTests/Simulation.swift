@@ -58,6 +58,8 @@ final class Simulation {
     var wallError: Int64 = 0
     var step = 0
     var isResting = false
+    /// Steps in which others are busy on the table: right after an answer was lost it hurts most.
+    var busySteps = 0
     var trace: [String] = []
     var violations: [Violation] = []
     /// Kinds of things that happened, for tests that want to know that they did.
@@ -120,7 +122,8 @@ final class Simulation {
     private func advance() {
         step += 1
         passTime()
-        if random.chance(options.foreignProbability) { foreignStep() }
+        busySteps = max(0, busySteps - 1)
+        if random.chance(busySteps > 0 ? 0.3 : options.foreignProbability) { foreignStep() }
         if !delayed.isEmpty, random.chance(0.1) { deliverDelayed() }
         if !zombies.isEmpty, random.chance(0.3) { zombieStep() }
         for instance in instances where violations.isEmpty { instanceStep(instance) }
@@ -191,7 +194,7 @@ final class Simulation {
                 shardTurn(process)
                 committerStep(process)
             }
-            guard steps < 6000 else {
+            guard steps < 3000 else {
                 violate(.drains, "not drained after \(steps) quiet steps: \(instances.map { state($0) })")
                 violate(.progress, "settled does not move although the catalog is up")
                 return
@@ -213,7 +216,9 @@ final class Simulation {
 
     private func state(_ instance: Instance) -> String {
         guard let process = processes.first(where: { $0.instance === instance }) else { return "down" }
-        return "\(instance.number): unsent \(instance.unsent.count) queue \(process.queue.count) end \(process.log.synced) "
+        return
+            "\(instance.number): unsent \(instance.unsent.count) queue \(process.queue.count) "
+            + "end \(process.log.synced) "
             + "position \(String(describing: instance.id.flatMap { positions[$0] })) "
             + "gauges \(String(describing: process.box?.shard.gauges)) action \(String(describing: process.action))"
     }

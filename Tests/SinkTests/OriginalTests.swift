@@ -4,8 +4,9 @@ import Parquet
 import Pipeline
 import ProtobufWriter
 import Testing
-import TraceGenerator
 import TraceModel
+
+@testable import TraceGenerator
 
 /// Spans that the columns cannot hold as they were sent.
 struct OriginalTests {
@@ -42,7 +43,7 @@ struct OriginalTests {
     private func message(_ write: (inout MessageWriter) -> Void) -> [UInt8] {
         var writer = MessageWriter()
         writer.message(1) { resourceSpans in
-            resourceSpans.message(1) { $0.attributes([GeneratedAttribute("service.name", "a")], field: 1) }
+            resourceSpans.message(1) { $0.message(1) { GeneratedAttribute("service.name", "a").write(to: &$0) } }
             resourceSpans.message(2) { scopeSpans in
                 scopeSpans.message(1) { $0.string(1, "scope") }
                 scopeSpans.message(2) { span in
@@ -55,6 +56,22 @@ struct OriginalTests {
             resourceSpans.string(3, "https://resource/1")
         }
         return writer.bytes
+    }
+
+    private func attribute(_ key: String, _ number: Int, _ span: inout MessageWriter) {
+        span.message(9) { GeneratedAttribute(key, number).write(to: &$0) }
+    }
+
+    @Test func `two starts in one span: the first is in the columns, what was sent is kept`() throws {
+        let sent = message {
+            $0.fixed64(7, 5_000_000)
+            $0.fixed64(7, 9_000_000)
+        }
+        let (row, _, day) = try row(of: sent)
+        #expect(row.startNano == 5_000_000)
+        #expect(day == 0)
+        #expect(row.cause == "out_of_range")
+        #expect(row.original == sent)
     }
 
     @Test func `a whole span has no original`() throws {
@@ -76,7 +93,8 @@ struct OriginalTests {
     @Test func `of a repeated key the first is in the map, and what was sent is kept`() throws {
         let sent = message {
             $0.string(5, "n")
-            $0.attributes([GeneratedAttribute("k", 1), GeneratedAttribute("k", 2)], field: 9)
+            attribute("k", 1, &$0)
+            attribute("k", 2, &$0)
         }
         let (row, counts, _) = try row(of: sent)
         #expect(row.cause == "duplicate_key")
@@ -100,7 +118,8 @@ struct OriginalTests {
 
     @Test func `bad text inside a list, and twice the same key, are two causes`() throws {
         let sent = message { span in
-            span.attributes([GeneratedAttribute("k", 1), GeneratedAttribute("k", 1)], field: 9)
+            attribute("k", 1, &span)
+            attribute("k", 1, &span)
             span.message(9) { attribute in
                 attribute.string(1, "list")
                 attribute.message(2) { $0.message(5) { $0.message(1) { $0.bytes(1, [0xC0]) } } }

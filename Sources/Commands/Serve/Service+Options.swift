@@ -5,14 +5,16 @@ internal import Pipeline
 internal import QueryEngine
 internal import Settings
 internal import ShardRunner
+internal import StateStores
 internal import Telemetry
+internal import Threads
 internal import TraceBuffering
 internal import TraceModel
 
 // Settings are the user's words; options are what each part takes.
 extension Service {
     private static func ticks(_ duration: Duration) -> Int64 {
-        max(1, duration.components.seconds * 1000 / StreamTick.millisecondsPerTick)
+        max(1, duration.wholeMilliseconds / StreamTick.millisecondsPerTick)
     }
 
     static func logOptions(_ settings: Settings) -> LogOptions {
@@ -43,6 +45,13 @@ extension Service {
         // Votes are computed when somebody asks for them.
         shard.recordsVotes = false
         options.shard = shard
+        return options
+    }
+
+    static func verdictOptions(_ settings: Settings) -> VerdictFiles.Options {
+        var options = VerdictFiles.Options()
+        options.timeToLiveTicks = ticks(settings.app.decisionLifetime)
+        options.loadLimit = settings.app.maximumDecisions / max(1, settings.otlp.partitions)
         return options
     }
 

@@ -6,6 +6,7 @@ internal import QueryEngine
 internal import Settings
 internal import ShardRunner
 internal import SpanLog
+internal import StateStores
 internal import Telemetry
 internal import Threads
 internal import TraceBuffering
@@ -54,7 +55,9 @@ final class Service: Sendable {
             options: Self.runnerOptions(settings, folder: dataFolder.path), definition: table.definition,
             ports: ShardRunner.Ports(
                 sources: log.sources, catalog: table.catalog, files: table.files, rows: CurrentRowFiles(table),
-                verdicts: nil, clock: clock),
+                verdicts: VerdictFiles(
+                    folder: "\(dataFolder.path)/verdicts", options: Self.verdictOptions(settings),
+                    logger: telemetry.logger("verdicts")), clock: clock),
             sampler: settings.sampling.sampler, metrics: metrics, logger: telemetry.logger("shards"))
         launcher = try ProcessLauncher()
         queries = QueryEngine(
@@ -135,9 +138,11 @@ final class Service: Sendable {
             metricsPage: { [metrics, health] in
                 health.refresh(metrics)
                 let page = metrics.page(accept: $0)
-                return MetricsPage(contentType: page.contentType, text: page.text) })
+                return MetricsPage(contentType: page.contentType, text: page.text)
+            })
         let opened = Servers(
-            otlp: settings.otlp.isEnabled ? try attempt("set TSS__OTLP__HTTP_PORT, or otlp.enabled: false") { try makeOTLPServer() } : nil,
+            otlp: settings.otlp.isEnabled
+                ? try attempt("set TSS__OTLP__HTTP_PORT, or otlp.enabled: false") { try makeOTLPServer() } : nil,
             admin: try attempt("set TSS__OBSERVABILITY__HEALTH_PORT") {
                 try AdminServer(
                     serverOptions(
