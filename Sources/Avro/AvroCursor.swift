@@ -50,6 +50,9 @@ public struct AvroCursor {
 
     public mutating func bytes() throws(AvroError) -> [UInt8] { Array(source[try take(length())]) }
 
+    /// Steps over bytes or a string.
+    public mutating func skipBytes() throws(AvroError) { _ = try take(length()) }
+
     public mutating func fixed(_ length: Int) throws(AvroError) -> [UInt8] { Array(source[try take(length)]) }
 
     public mutating func string() throws(AvroError) -> String {
@@ -85,7 +88,7 @@ public struct AvroCursor {
         case .int, .long, .enumeration: _ = try long()
         case .float: _ = try take(4)
         case .double: _ = try take(8)
-        case .bytes, .string: _ = try take(length())
+        case .bytes, .string: try skipBytes()
         case .fixed(_, let length): _ = try take(length)
         case .record(let record): for field in record.fields { try skip(field.schema) }
         case .array(let array): try forEachElement { (cursor) throws(AvroError) in try cursor.skip(array.items) }

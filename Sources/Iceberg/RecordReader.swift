@@ -106,14 +106,29 @@ extension AvroCursor {
         guard case .array(let array) = schema, case .record(let entry) = array.items.required,
             entry.fields.count == 2
         else { throw AvroError("expected a map from column ids") }
+        let key = entry.fields[0].schema.physical
+        let value = entry.fields[1].schema.physical
         var values: [Int32: Value] = [:]
+        // What every writer is seen to write, and most of a manifest: 46 columns are 276 entries for each file.
+        if case .record = array.items.physical, key == .int, value == .long || value == .bytes {
+            let isBytes = value == .bytes
+            try forEachElement { (cursor) throws(AvroError) in
+                let column = try cursor.int()
+                if wanted?.contains(column) ?? true {
+                    values[column] = try read(&cursor, value)
+                } else if isBytes {
+                    try cursor.skipBytes()
+                } else {
+                    _ = try cursor.long()
+                }
+            }
+            return values
+        }
         try forEachElement { (cursor) throws(AvroError) in
             guard try cursor.present(array.items) != nil else { return }
-            guard let keySchema = try cursor.present(entry.fields[0].schema) else {
-                throw AvroError("column id is null")
-            }
+            guard let keySchema = try cursor.present(key) else { throw AvroError("column id is null") }
             let column = try cursor.whole32(keySchema)
-            guard let valueSchema = try cursor.present(entry.fields[1].schema) else { return }
+            guard let valueSchema = try cursor.present(value) else { return }
             if wanted?.contains(column) ?? true {
                 values[column] = try read(&cursor, valueSchema)
             } else {
