@@ -75,3 +75,11 @@ public protocol Clock: Sendable {
     /// Milliseconds since some moment; never goes back.
     var monotonicMilliseconds: Int64 { get }
 }
+
+/// Remembers verdicts over a restart.
+public protocol VerdictStore: Sendable {
+    /// What earlier lives decided and is not too old at `clock`, oldest first; nothing when there is nothing.
+    func load(_ id: PartitionID, at clock: StreamTick) -> [VerdictRecord]
+    /// Called before the turn that decided ends, so that a kill loses none of them.
+    func append(_ records: [VerdictRecord], of id: PartitionID)
+}
