@@ -111,7 +111,8 @@ extension Simulation {
             let record = process.instance.truth[offset]!
             if record.tick < deadline, record.spans.contains(where: { $0.traceID == summary.traceID }) {
                 return violate(
-                    .noCut, "\(summary.traceID) decided with tick \(deadline), record \(offset) of \(record.tick) unread")
+                    .noCut,
+                    "\(summary.traceID) decided with tick \(deadline), record \(offset) of \(record.tick) unread")
             }
         }
     }
@@ -142,7 +143,9 @@ extension Simulation {
         let sampled = counters.spansSampled.reduce(0, +)
         let dropped = counters.spansDropped.reduce(0, +)
         if counters.spansIngested != sampled + dropped + UInt64(gauges.bufferedSpans) {
-            violate(.oneDecision, "\(counters.spansIngested) in, \(sampled) + \(dropped) out, \(gauges.bufferedSpans) here")
+            violate(
+                .oneDecision,
+                "\(counters.spansIngested) in, \(sampled) + \(dropped) out, \(gauges.bufferedSpans) here")
         }
     }
 

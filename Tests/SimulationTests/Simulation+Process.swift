@@ -1,9 +1,10 @@
 import Iceberg
-@testable import Pipeline
 import Sampling
 import TraceBuffering
 import TraceGenerator
 import TraceModel
+
+@testable import Pipeline
 
 extension Simulation {
     // MARK: Life and death

@@ -113,7 +113,8 @@ extension Simulation {
                 }
                 if decisions.allSatisfy(\.isKept) {
                     return violate(
-                        .noLoss, "\(span.traceID) was kept, its span \(offset)/\(index) is below \(position.settled) and in no row")
+                        .noLoss,
+                        "\(span.traceID) was kept, its span \(offset)/\(index) is below \(position.settled), in no row")
                 }
             }
         }
@@ -135,7 +136,8 @@ extension Simulation {
                 guard let end = ends[span.traceID], offset <= end else { continue }
                 if !held.contains(RowIdentity(id: id, offset: offset, index: UInt32(index))) {
                     return violate(
-                        .whole, "settled \(position.settled) passes \(span.traceID), its span \(offset)/\(index) is in no row")
+                        .whole,
+                        "settled \(position.settled) passes \(span.traceID), its span \(offset)/\(index) is in no row")
                 }
             }
         }
@@ -160,7 +162,9 @@ extension Simulation {
                 if isMixed, kept.contains(traceID), !isEarly, !hasForgotten {
                     violate(.oneVerdict, "\(traceID) was dropped and has rows: \(decisions)")
                 }
-                if kept.contains(traceID), !isMixed, !isBeyondHorizon(traceID, instance) { checkKept(traceID, instance, id, held) }
+                if kept.contains(traceID), !isMixed, !isBeyondHorizon(traceID, instance) {
+                    checkKept(traceID, instance, id, held)
+                }
             }
             checkEverySpan(instance, id, kept, held)
         }
