@@ -114,9 +114,7 @@ extension Simulation {
                 if decisions.allSatisfy(\.isKept) {
                     return violate(
                         .noLoss,
-                        "\(span.traceID) was kept, its span \(offset)/\(index) is below \(position.settled) "
-                            + "and in no row"
-                    )
+                        "\(span.traceID) was kept, its span \(offset)/\(index) is below \(position.settled), in no row")
                 }
             }
         }
