@@ -33,18 +33,18 @@ set_build_flags() {
 }
 
 # run_tests LABEL [ARGUMENT…]: `swift test` with the arguments, believed only when its report says that tests ran,
-# none failed and none was skipped. `swift test` alone is content with skipped tests and with none at all.
+# none failed and none was skipped. `swift test` alone is content with skipped tests and with none at all. XCTest is not
+# used; with it there would be two reports under other names.
 run_tests() {
-    local label=$1 report=.build/reports/$1 swift_testing
+    local label=$1 report=.build/reports/$1
     shift
     mkdir -p .build/reports
     rm -f "$report"*
     set_build_flags
     swift test --disable-xctest "${build_flags[@]}" --xunit-output "$report.xml" "$@" 2>&1 | tee "$report.log"
     grep -qE '^.{0,4}Test run with [0-9]+ tests? .*passed' "$report.log" || fail "$label: the runner's closing line is missing"
-    swift_testing=$report-swift-testing.xml
-    [[ -f $swift_testing ]] || fail "$label: no report $swift_testing"
-    check_report "$label" "$swift_testing"
+    [[ -f $report.xml ]] || fail "$label: no report $report.xml"
+    check_report "$label" "$report.xml"
 }
 
 # check_report LABEL FILE: reads the counts of a test report.

@@ -44,7 +44,8 @@ enum RowFilesBenchmark {
         let seconds = cpuSeconds() - before
         let bytes = written.reduce(0) { $0 + $1.fileSizeBytes }
         print(
-            "\(Int(Double(rows) / seconds)) rows per CPU s, \(seconds) CPU s, \(bytes / max(Int64(rows), 1)) bytes a row, "
+            "\(Int(Double(rows) / seconds)) rows per CPU s, \(seconds) CPU s, "
+                + "\(bytes / max(Int64(rows), 1)) bytes a row, "
                 + "peak: process \(residentMegabytes()) MB, arrow \(ParquetMemory.peakBytes >> 20) MB")
         for file in written {
             if keeps { print(file.path) } else { ParquetFile.remove(String(file.path.dropFirst(7))) }
@@ -96,13 +97,16 @@ enum RowFilesBenchmark {
 }
 
 extension KeptTrace {
+    /// Copies the span; resource and scope once for the spans of one message, as the pipeline does.
     mutating func append(_ record: SpanRecord, of message: [UInt8], offset: Int64) {
+        let last = spans.last.flatMap { $0.offset == offset ? $0 : nil }
         spans.append(
             KeptSpan(
                 spanID: record.spanID, offset: offset, index: record.index, span: take(record.span, message),
-                resource: take(record.resource, message), scope: take(record.scope, message),
-                resourceSchemaURL: take(record.resourceSchemaURL, message),
-                scopeSchemaURL: take(record.scopeSchemaURL, message)))
+                resource: last?.resource ?? take(record.resource, message),
+                scope: last?.scope ?? take(record.scope, message),
+                resourceSchemaURL: last?.resourceSchemaURL ?? take(record.resourceSchemaURL, message),
+                scopeSchemaURL: last?.scopeSchemaURL ?? take(record.scopeSchemaURL, message)))
     }
 
     private mutating func take(_ range: ByteRange, _ message: [UInt8]) -> ByteRange {

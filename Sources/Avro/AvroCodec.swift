@@ -20,11 +20,26 @@ public enum AvroCodec: String, Hashable, Sendable {
         }
         do {
             return self == .deflate
-                ? try Inflater.inflate(bytes, .raw, limitBytes: limitBytes)
+                ? try Self.inflate(bytes, limitBytes: limitBytes)
                 : try Zstd.decompress(bytes, limitBytes: limitBytes)
         } catch {
             throw AvroError("block: \(error.message)")
         }
+    }
+
+    /// Python's writers leave three bytes of a zlib checksum behind the raw deflate data: at most so many are ignored.
+    private static let ignoredBytes = 3
+
+    private static func inflate(_ bytes: [UInt8], limitBytes: Int) throws(CompressionError) -> [UInt8] {
+        var inflater = try Inflater(.raw, limitBytes: limitBytes)
+        var output: [UInt8] = []
+        let certain = max(0, bytes.count - ignoredBytes)
+        try inflater.feed(bytes.span.bytes.extracting(0..<certain), into: &output)
+        for index in certain..<bytes.count where (try? inflater.finish()) == nil {
+            try inflater.feed(bytes.span.bytes.extracting(index..<index + 1), into: &output)
+        }
+        try inflater.finish()
+        return output
     }
 
     func compress(_ bytes: [UInt8]) throws(AvroError) -> [UInt8] {

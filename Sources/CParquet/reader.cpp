@@ -196,7 +196,7 @@ int32_t cpq_reader_read(cpq_reader *reader, int32_t row_group, int32_t leaf, cpq
         reader->ends.clear();
         auto column = reader->file->RowGroup(row_group)->Column(leaf);
         int64_t count = read_column(*reader, *column, rows);
-        *chunk = cpq_chunk{rows, reader->present.data(), {count, reader->bytes.data(), reader->ends.data()}};
+        *chunk = cpq_chunk{rows, reader->present.data(), {count, reader->bytes.data(), reader->ends.data(), nullptr, 0}};
     });
 }
 

@@ -1,5 +1,10 @@
 // Writes Parquet files column by column: the caller brings levels and values, nothing is built in between.
+#include <arrow/array/array_binary.h>
+#include <arrow/array/array_dict.h>
+#include <arrow/array/array_primitive.h>
+#include <arrow/buffer.h>
 #include <arrow/io/file.h>
+#include <arrow/type.h>
 #include <fcntl.h>
 #include <parquet/column_writer.h>
 #include <parquet/file_writer.h>
@@ -178,9 +183,13 @@ struct cpq_writer {
     std::shared_ptr<parquet::FileMetaData> metadata;
     int64_t file_bytes = 0;
     cpq::Bounds bounds;
-    // Scratch of one batch of levels.
+    int64_t dictionary_bytes = 0;
+    // Scratch of one batch of levels, or of a column chunk with a dictionary.
     std::vector<int16_t> definition;
     std::vector<parquet::ByteArray> texts;
+    std::vector<int32_t> offsets;
+    std::vector<int32_t> indices;
+    std::vector<uint8_t> validity;
 
     ~cpq_writer() {
         if (metadata) return;
@@ -289,6 +298,111 @@ int64_t write_bytes(cpq_writer &writer, parquet::ByteArrayWriter &column, const 
     return values.count - next;
 }
 
+/// The bytes that a dictionary page of the entries has: a length in front of each.
+int64_t dictionary_page_bytes(const cpq_values &values) {
+    if (values.dictionary_count == 0) return 0;
+    return values.ends[values.dictionary_count - 1] + 4 * values.dictionary_count;
+}
+
+/// Values of a dictionary that is too large for one page: each by itself, and Parquet does what it thinks best.
+int64_t write_looked_up(cpq_writer &writer, parquet::ByteArrayWriter &column, const cpq_levels &levels,
+                        const cpq_values &values) {
+    auto *bytes = static_cast<const uint8_t *>(values.values);
+    int64_t next = 0;
+    Batches batch(writer, levels, column.descr()->max_definition_level());
+    while (batch.next()) {
+        if (batch.value_count > values.count - next) throw Failure(CPQ_MISUSED, "fewer values than the levels say");
+        writer.texts.resize(batch.value_count);
+        for (int64_t i = 0; i < batch.value_count; i++) {
+            int32_t entry = values.indices[next + i];
+            uint32_t start = entry == 0 ? 0 : values.ends[entry - 1];
+            writer.texts[i] = parquet::ByteArray(values.ends[entry] - start, bytes + start);
+        }
+        column.WriteBatch(batch.count, batch.definition, batch.repetition, writer.texts.data());
+        next += batch.value_count;
+    }
+    return values.count - next;
+}
+
+/// The definition levels of the whole chunk; NULL when every level is a value.
+const int16_t *whole_definition(cpq_writer &writer, const cpq_levels &levels) {
+    if (levels.definition == nullptr || levels.chosen < 0) return levels.definition;
+    const uint8_t chosen = static_cast<uint8_t>(levels.chosen);
+    writer.definition.resize(levels.count);
+    for (int64_t i = 0; i < levels.count; i++) {
+        writer.definition[i] = static_cast<int16_t>(levels.definition[i] + (levels.choice[i] == chosen));
+    }
+    return writer.definition.data();
+}
+
+/// Spreads the indices over the elements that have the leaf, as Arrow wants them: null where there is no value.
+/// Answers the number of elements, negative when there are fewer values than the levels say.
+int64_t spread_indices(cpq_writer &writer, const cpq_levels &levels, const int16_t *definition, int16_t maximum,
+                       const cpq_values &values) {
+    writer.indices.resize(levels.count);
+    writer.validity.assign((levels.count + 7) / 8, 0);
+    int64_t elements = 0;
+    int64_t next = 0;
+    for (int64_t i = 0; i < levels.count; i++) {
+        if (definition[i] < maximum - 1) continue;
+        bool present = definition[i] == maximum;
+        if (present && next == values.count) return -1;
+        writer.indices[elements] = present ? values.indices[next] : 0;
+        writer.validity[elements >> 3] |= static_cast<uint8_t>(present << (elements & 7));
+        next += present;
+        elements++;
+    }
+    return next == values.count ? elements : -1;
+}
+
+int64_t write_indexed(cpq_writer &writer, parquet::ByteArrayWriter &column, const cpq_levels &levels,
+                      const cpq_values &values) {
+    if (dictionary_page_bytes(values) >= writer.dictionary_bytes) {
+        return write_looked_up(writer, column, levels, values);
+    }
+    const int16_t maximum = column.descr()->max_definition_level();
+    const bool is_nullable = column.descr()->schema_node()->is_optional();
+    const int16_t *definition = whole_definition(writer, levels);
+    if (definition == nullptr && maximum != 0) {
+        throw Failure(CPQ_MISUSED, "a column that is not required needs definition levels");
+    }
+    const int32_t *indices = values.indices;
+    int64_t elements = values.count;
+    std::shared_ptr<arrow::Buffer> validity;
+    if (is_nullable) {
+        elements = spread_indices(writer, levels, definition, maximum, values);
+        if (elements < 0) throw Failure(CPQ_MISUSED, "other values than the levels say");
+        indices = writer.indices.data();
+        validity = std::make_shared<arrow::Buffer>(writer.validity.data(), (elements + 7) / 8);
+    } else {
+        int64_t present = levels.count;
+        if (definition != nullptr) {
+            present = 0;
+            for (int64_t i = 0; i < levels.count; i++) present += definition[i] == maximum;
+        }
+        if (present != values.count) throw Failure(CPQ_MISUSED, "other values than the levels say");
+    }
+    writer.offsets.resize(values.dictionary_count + 1);
+    writer.offsets[0] = 0;
+    for (int64_t i = 0; i < values.dictionary_count; i++) {
+        writer.offsets[i + 1] = static_cast<int32_t>(values.ends[i]);
+    }
+    auto wrap = [](const void *bytes, int64_t count) {
+        return std::make_shared<arrow::Buffer>(static_cast<const uint8_t *>(bytes), count);
+    };
+    auto entries = std::make_shared<arrow::BinaryArray>(
+        values.dictionary_count, wrap(writer.offsets.data(), writer.offsets.size() * sizeof(int32_t)),
+        wrap(values.values, writer.offsets.back()));
+    auto numbers = std::make_shared<arrow::Int32Array>(
+        elements, wrap(indices, elements * sizeof(int32_t)), validity,
+        is_nullable ? elements - values.count : 0);
+    arrow::DictionaryArray array(arrow::dictionary(arrow::int32(), arrow::binary()), numbers, entries);
+    auto properties = parquet::default_arrow_writer_properties();
+    parquet::ArrowWriteContext context(arrow::default_memory_pool(), properties.get());
+    check(column.WriteArrow(definition, levels.repetition, levels.count, array, &context, is_nullable));
+    return 0;
+}
+
 int64_t write_column(cpq_writer &writer, parquet::ColumnWriter *column, const cpq_levels &levels,
                      const cpq_values &values) {
     switch (column->type()) {
@@ -301,6 +415,9 @@ int64_t write_column(cpq_writer &writer, parquet::ColumnWriter *column, const cp
     case parquet::Type::DOUBLE:
         return write_fixed(writer, static_cast<parquet::DoubleWriter &>(*column), levels, values);
     case parquet::Type::BYTE_ARRAY:
+        if (values.indices != nullptr) {
+            return write_indexed(writer, static_cast<parquet::ByteArrayWriter &>(*column), levels, values);
+        }
         return write_bytes(writer, static_cast<parquet::ByteArrayWriter &>(*column), levels, values);
     default: throw Failure(CPQ_MISUSED, "no such column type");
     }
@@ -335,6 +452,7 @@ cpq_writer *cpq_writer_open_local(const char *path, const cpq_node *nodes, int32
         }
         auto root = GroupNode::Make("table", parquet::Repetition::REQUIRED, columns);
         auto writer = std::make_unique<cpq_writer>();
+        writer->dictionary_bytes = options->dictionary_bytes;
         writer->sink = std::make_unique<LocalSink>(path);
         writer->file = parquet::ParquetFileWriter::Open(
             writer->sink->stream(), std::static_pointer_cast<GroupNode>(root), builder.build());

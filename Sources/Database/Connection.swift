@@ -66,7 +66,7 @@ public final class Connection {
                 guard try query("PRAGMA journal_mode=WAL") == [[.text("wal")]] else {
                     throw DatabaseError(.denied, resultCode: SQLITE_CANTOPEN, "the file system allows no shared memory")
                 }
-            } catch where error.code == .busy && waitedMilliseconds < timeoutMilliseconds {
+            } catch  where error.code == .busy && waitedMilliseconds < timeoutMilliseconds {
                 sqlite3_sleep(pauseMilliseconds)
                 waitedMilliseconds += pauseMilliseconds
             }

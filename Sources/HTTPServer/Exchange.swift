@@ -223,7 +223,9 @@ final class Exchange: @unchecked Sendable {
         let request = HTTPRequest(head: head, body: body, receivedBytes: receivedBytes)
         body = []
         route.handle(request, Responder(self))
-        if !core.table.park(key, self) { answer(core.refuse(.stopping, "the program is shutting down", head, retry: true)) }
+        if !core.table.park(key, self) {
+            answer(core.refuse(.stopping, "the program is shutting down", head, retry: true))
+        }
         let isAnswered = reply.withLock { reply in
             guard case .open = reply else { return true }
             reply = .parked

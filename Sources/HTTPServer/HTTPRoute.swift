@@ -87,7 +87,9 @@ enum URI {
     static func query(_ query: Substring) -> [(name: String, value: String)] {
         query.split(separator: "&").map { item in
             let fields = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            return (name: decode(fields[0], isForm: true), value: fields.count > 1 ? decode(fields[1], isForm: true) : "")
+            return (
+                name: decode(fields[0], isForm: true), value: fields.count > 1 ? decode(fields[1], isForm: true) : ""
+            )
         }
     }
 

@@ -40,16 +40,17 @@ enum Microhttpd {
     }
 
     /// Reads the request line's target; what it returns comes back as the slot of the handler.
-    static let target: @convention(c) (
-        UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?
-    ) -> UnsafeMutableRawPointer? = { owner, target, connection in
-        guard let owner, let target, let connection else { return nil }
-        let core = Unmanaged<ServerCore>.fromOpaque(owner).takeUnretainedValue()
-        core.table.mark(UInt(bitPattern: connection), .receiving)
-        let exchange = Exchange(core, connection, target: String(cString: target))
-        // Released by `completed`.
-        return Unmanaged.passRetained(exchange).toOpaque()
-    }
+    static let target:
+        @convention(c) (
+            UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?
+        ) -> UnsafeMutableRawPointer? = { owner, target, connection in
+            guard let owner, let target, let connection else { return nil }
+            let core = Unmanaged<ServerCore>.fromOpaque(owner).takeUnretainedValue()
+            core.table.mark(UInt(bitPattern: connection), .receiving)
+            let exchange = Exchange(core, connection, target: String(cString: target))
+            // Released by `completed`.
+            return Unmanaged.passRetained(exchange).toOpaque()
+        }
 
     /// Called with the headers, with each chunk, and with nothing at the end.
     static let handler: MHD_AccessHandlerCallback = { _, _, _, method, _, bytes, count, slot in
@@ -62,30 +63,32 @@ enum Microhttpd {
         return exchange.take(chunk)
     }
 
-    static let completed: @convention(c) (
-        UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
-        MHD_RequestTerminationCode
-    ) -> Void = { owner, connection, slot, _ in
-        guard let owner, let connection, let raw = slot?.pointee else { return }
-        slot?.pointee = nil
-        Unmanaged<ServerCore>.fromOpaque(owner).takeUnretainedValue()
-            .table.mark(UInt(bitPattern: connection), .idle)
-        Unmanaged<Exchange>.fromOpaque(raw).release()
-    }
-
-    static let connected: @convention(c) (
-        UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
-        MHD_ConnectionNotificationCode
-    ) -> Void = { owner, connection, _, code in
-        guard let owner, let connection else { return }
-        let table = Unmanaged<ServerCore>.fromOpaque(owner).takeUnretainedValue().table
-        let key = UInt(bitPattern: connection)
-        if code == .CONNECTION_NOTIFY_STARTED {
-            table.open(key, socket: tss_mhd_socket(connection))
-        } else {
-            table.close(key)
+    static let completed:
+        @convention(c) (
+            UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+            MHD_RequestTerminationCode
+        ) -> Void = { owner, connection, slot, _ in
+            guard let owner, let connection, let raw = slot?.pointee else { return }
+            slot?.pointee = nil
+            Unmanaged<ServerCore>.fromOpaque(owner).takeUnretainedValue()
+                .table.mark(UInt(bitPattern: connection), .idle)
+            Unmanaged<Exchange>.fromOpaque(raw).release()
         }
-    }
+
+    static let connected:
+        @convention(c) (
+            UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+            MHD_ConnectionNotificationCode
+        ) -> Void = { owner, connection, _, code in
+            guard let owner, let connection else { return }
+            let table = Unmanaged<ServerCore>.fromOpaque(owner).takeUnretainedValue().table
+            let key = UInt(bitPattern: connection)
+            if code == .CONNECTION_NOTIFY_STARTED {
+                table.open(key, socket: tss_mhd_socket(connection))
+            } else {
+                table.close(key)
+            }
+        }
 
     /// - Parameter owner: A `ServerCore` that outlives the daemon.
     static func start(_ options: HTTPServerOptions, listener: Int32, owner: UnsafeMutableRawPointer) -> OpaquePointer? {

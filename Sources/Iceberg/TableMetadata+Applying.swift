@@ -41,13 +41,22 @@ extension TableMetadata {
         for update in updates {
             try changed.apply(update, &added, nowMilliseconds: nowMilliseconds)
         }
-        guard changed != self else { return self }
+        guard changed != self || updates.contains(where: Self.isAlwaysChange) else { return self }
         changed.remember(
             MetadataLogEntry(timestampMilliseconds: lastUpdatedMilliseconds, metadataFile: metadataLocation))
         if changed.lastUpdatedMilliseconds == lastUpdatedMilliseconds {
             changed.lastUpdatedMilliseconds = nowMilliseconds
         }
         return changed
+    }
+
+    /// Setting a property to what it is makes new metadata all the same, there as here.
+    private static func isAlwaysChange(_ update: TableUpdate) -> Bool {
+        switch update {
+        case .setProperties(let changes): !changes.isEmpty
+        case .removeProperties(let keys): !keys.isEmpty
+        default: false
+        }
     }
 
     /// What -1 refers to, and which snapshots bring a time of their own.

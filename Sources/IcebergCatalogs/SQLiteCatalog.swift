@@ -113,7 +113,7 @@ public final class SQLiteCatalog: Catalog {
                         """, key(identifier) + [.text(location)])
                 }
             }
-        } catch where error.code == .alreadyExists {
+        } catch  where error.code == .alreadyExists {
             discard(location)
             throw Self.alreadyExists(identifier)
         }
@@ -151,7 +151,7 @@ public final class SQLiteCatalog: Catalog {
         let location = try write(changed, version: version)
         do {
             try swap(identifier, from: table.metadataLocation, to: location)
-        } catch where error.code != .unknown {
+        } catch  where error.code != .unknown {
             // Surely not applied: nobody refers to the file.
             discard(location)
             throw error

@@ -26,14 +26,13 @@ struct RowDefects: OptionSet {
 /// They share one set of levels; the kind of a value says which member is there.
 struct AttributeColumns: ~Copyable {
     private var levels = ColumnLevels()
-    private var key = BytesColumn()
-    private var text = BytesColumn()
+    private var key = MapKeyColumn()
+    private var text = TextColumn(capacity: 1 << 16)
     private var integer = Int64Column()
     private var number = DoubleColumn()
     private var truth = BoolColumn()
     private var bytes = BytesColumn()
     private var json = BytesColumn(capacity: 64)
-    private var keys = MapKeys()
     private var encoder = AttributeJSON()
     /// Definition level of a map without entries; an entry is one higher.
     private let emptyDefinition: Int16
@@ -75,17 +74,17 @@ struct AttributeColumns: ~Copyable {
         var defects: RowDefects = []
         var next = range.lowerBound
         var level = repetition
-        keys.removeAll()
+        key.beginMap()
         while next < range.upperBound {
             let node = nodes[next]
             let first = next
             next = Int(node.next)
-            guard keys.insert(source.bytes, from: node.key.lowerBound, to: node.key.upperBound) else {
+            switch key.append(source.bytes, from: node.key.lowerBound, to: node.key.upperBound) {
+            case .appended: break
+            case .repaired: defects.insert(.invalidUTF8)
+            case .repeated:
                 defects.insert(.duplicateKey)
                 continue
-            }
-            if !key.append(text: source.bytes, from: node.key.lowerBound, to: node.key.upperBound) {
-                defects.insert(.invalidUTF8)
             }
             let choice = append(value: node, at: first, of: nodes, in: source, &defects)
             levels.append(definition: emptyDefinition + 1, repetition: level, choice: choice)

@@ -34,6 +34,11 @@ public final class ParquetRowFiles: RowFiles {
         public var undecodable: Int64 = 0
         /// Rows in the null partition because a write had too many days.
         public var beyondDayLimit: Int64 = 0
+
+        public init(rows: Int64 = 0, files: Int64 = 0) {
+            self.rows = rows
+            self.files = files
+        }
     }
 
     private let options: Options
@@ -76,7 +81,6 @@ public final class ParquetRowFiles: RowFiles {
         _ traces: [SampledTrace], source: SourceID, directory: String, name: String
     ) throws(FileError) -> [DataFile] {
         let order = RowOrder(traces, dayLimit: options.dayLimit)
-        let rows = traces.map(SampledRow.init)
         var columns = SpanColumns()
         var written: [DataFile] = []
         for file in order.files {
@@ -84,7 +88,7 @@ public final class ParquetRowFiles: RowFiles {
             do {
                 let path = try LocalPath(directory).path + "/" + stem
                 let summary = try write(
-                    file.rows, of: traces, rows, hasStartTime: file.day != nil, source, path: path, &columns)
+                    file.rows, of: traces, hasStartTime: file.day != nil, source, path: path, &columns)
                 var dataFile = DataFile(
                     path: directory + "/" + stem, day: file.day, recordCount: Int64(file.rows.count),
                     fileSizeBytes: summary.byteCount)
@@ -102,8 +106,8 @@ public final class ParquetRowFiles: RowFiles {
     }
 
     private func write(
-        _ places: [RowPlace], of traces: [SampledTrace], _ rows: [SampledRow], hasStartTime: Bool,
-        _ source: SourceID, path: String, _ columns: inout SpanColumns
+        _ places: [RowPlace], of traces: [SampledTrace], hasStartTime: Bool, _ source: SourceID, path: String,
+        _ columns: inout SpanColumns
     ) throws -> ParquetSummary {
         var writer = try ParquetWriter(path: path, columns: self.columns, options: parquetOptions)
         var view = SpanView()
@@ -111,16 +115,21 @@ public final class ParquetRowFiles: RowFiles {
         var bytes = 0
         var defects = DefectTally()
         columns.removeAll()
+        var trace = KeptTrace(traceID: TraceID(high: 0, low: 0), partition: 0)
+        var row = SampledRow(trace)
         for place in places {
-            let trace = traces[Int(place.trace)].trace
+            if place.trace != lastTrace {
+                trace = traces[Int(place.trace)].trace
+                row = SampledRow(traces[Int(place.trace)])
+                view.forgetShared()
+                lastTrace = place.trace
+            }
             let span = trace.spans[Int(place.span)]
-            if place.trace != lastTrace { view.forgetShared() }
-            lastTrace = place.trace
-            let arena = trace.arena.span
-            view.decode(span, in: arena)
+            view.decode(span, in: trace.arena.span)
             defects.add(
                 columns.append(
-                    span, of: rows[Int(place.trace)], view: view, hasStartTime: hasStartTime, in: arena))
+                    span, place, of: row, view: view, hasStartTime: hasStartTime,
+                    in: trace.arena.span))
             bytes += Int(span.span.count) + Int(span.resource.count) + Int(span.scope.count)
             if columns.rowCount == options.rowGroupRows || bytes >= options.rowGroupBytes {
                 try flush(&columns, to: &writer, source)

@@ -52,18 +52,21 @@ struct SpanColumns: ~Copyable {
     /// Appends one row; what the columns cannot hold goes to `otlp_original` whole.
     ///
     /// - Parameters:
-    ///   - hasStartTime: False puts the row into the null partition: `start_time` is null.
+    ///   - place: Its start is that of the columns: the partition and the order of the file are made from it.
+    ///   - hasStartTime: False for the null partition: `start_time` is null.
     ///   - view: The span, its resource and its scope, decoded.
     /// - Returns: What the columns could not hold.
     mutating func append(
-        _ span: KeptSpan, of sampled: SampledRow, view: borrowing SpanView, hasStartTime: Bool,
-        in source: borrowing Span<UInt8>
+        _ span: KeptSpan, _ place: RowPlace, of sampled: borrowing SampledRow, view: borrowing SpanView,
+        hasStartTime: Bool, in source: borrowing Span<UInt8>
     ) -> RowDefects {
         var defects = view.defects
+        appendStart(place.start, hasStartTime: hasStartTime)
         if defects.contains(.undecodable) {
             appendNulls()
         } else {
-            appendSpan(view.span, hasStartTime: hasStartTime, in: source, &defects)
+            if Self.time(view.span.startTimeUnixNano, &defects) != place.start { defects.insert(.outOfRange) }
+            appendSpan(view.span, from: place.start, in: source, &defects)
             appendCollections(view.span, in: source, &defects)
             appendResource(view, span, in: source, &defects)
             appendScope(view.scope, span, in: source, &defects)
@@ -79,19 +82,27 @@ struct SpanColumns: ~Copyable {
         return defects
     }
 
+    /// - Parameter start: Nanoseconds since 1970; negative when it cannot be read.
+    private mutating func appendStart(_ start: Int64, hasStartTime: Bool) {
+        if hasStartTime { startTime.append(start / 1000) } else { startTime.appendNull() }
+        guard start >= 0 else {
+            timestamp.appendNull()
+            startNano.appendNull()
+            return
+        }
+        timestamp.append(start / 1_000_000)
+        startNano.append(start)
+    }
+
     private mutating func appendSpan(
-        _ span: borrowing SpanContents, hasStartTime: Bool, in source: borrowing Span<UInt8>,
+        _ span: borrowing SpanContents, from start: Int64, in source: borrowing Span<UInt8>,
         _ defects: inout RowDefects
     ) {
-        let start = Self.time(span.startTimeUnixNano, &defects)
         let end = Self.time(span.endTimeUnixNano, &defects)
-        timestamp.append(start / 1_000_000)
         // Toward zero, as the decision's own duration is.
         duration.append((end - start) / 1_000_000)
         statusCode.append(span.statusCode)
         spanKind.append(span.kind)
-        if hasStartTime { startTime.append(start / 1000) } else { startTime.appendNull() }
-        startNano.append(start)
         endNano.append(end)
         operationName.append(span.name, in: source, &defects)
         statusMessage.appendUnlessEmpty(span.statusMessage, in: source, &defects)
@@ -152,7 +163,7 @@ struct SpanColumns: ~Copyable {
         scopeSchemaURL.appendUnlessEmpty(span.scopeSchemaURL, in: source, &defects)
     }
 
-    private mutating func appendDecision(_ sampled: SampledRow) {
+    private mutating func appendDecision(_ sampled: borrowing SampledRow) {
         reason.append(bytes: sampled.reason)
         policy.append(text: sampled.policy.span.bytes, from: 0, to: sampled.policy.count)
         adjustedCount.append(sampled.adjustedCount)
@@ -171,17 +182,14 @@ struct SpanColumns: ~Copyable {
         originalCause.append(text: defects.text)
     }
 
-    /// A row of a span whose bytes cannot be read: everything that comes from them is null.
+    /// A row of a span whose bytes cannot be read: everything that comes from them is null, but its start perhaps.
     private mutating func appendNulls() {
         parentSpanID.appendNull()
-        timestamp.appendNull()
         duration.appendNull()
         statusCode.appendNull()
         spanKind.appendNull()
         serviceName.appendNull()
         operationName.appendNull()
-        startTime.appendNull()
-        startNano.appendNull()
         endNano.appendNull()
         statusMessage.appendNull()
         traceState.appendNull()

@@ -13,6 +13,16 @@ struct SampledRow {
     let adjustedCount: Double
     let decidedAtMicroseconds: Int64
 
+    /// Of a trace about which nothing is known yet.
+    init(_ trace: KeptTrace) {
+        traceID = trace.traceID
+        partition = trace.partition
+        reason = []
+        policy = []
+        adjustedCount = 0
+        decidedAtMicroseconds = 0
+    }
+
     init(_ sampled: SampledTrace) {
         traceID = sampled.trace.traceID
         partition = sampled.trace.partition

@@ -28,9 +28,10 @@ struct ByteStringTable: Sendable {
         for entry in entries {
             let hash = Self.hash(entry.string.span.bytes, from: 0, to: entry.string.count)
             // The byte behind an empty string may be any.
-            filter |= entry.string.first.map {
-                1 &<< Self.filterBit(count: UInt64(entry.string.count), first: UInt64($0))
-            } ?? .max
+            filter |=
+                entry.string.first.map {
+                    1 &<< Self.filterBit(count: UInt64(entry.string.count), first: UInt64($0))
+                } ?? .max
             var index = Int(truncatingIfNeeded: hash) & (capacity - 1)
             while slots[index].count != .max { index = (index + 1) & (capacity - 1) }
             slots[index] = Slot(

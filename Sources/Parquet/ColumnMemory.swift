@@ -40,6 +40,11 @@ struct ColumnMemory<Element: BitwiseCopyable>: ~Copyable {
 
     mutating func removeAll() { count = 0 }
 
+    mutating func remove(behind kept: Int) {
+        precondition(kept >= 0 && kept <= count)
+        count = kept
+    }
+
     @inline(never)
     private mutating func grow(toHold needed: Int) {
         let larger = max(capacity * 2, needed)

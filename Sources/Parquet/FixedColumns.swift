@@ -36,7 +36,7 @@ public struct Int32Column: ~Copyable {
     }
 
     borrowing func values() -> cpq_values {
-        cpq_values(count: Int64(memory.count), values: memory.base, ends: nil)
+        cpq_values(count: Int64(memory.count), values: memory.base, ends: nil, indices: nil, dictionary_count: 0)
     }
 }
 
@@ -73,7 +73,7 @@ public struct Int64Column: ~Copyable {
     }
 
     borrowing func values() -> cpq_values {
-        cpq_values(count: Int64(memory.count), values: memory.base, ends: nil)
+        cpq_values(count: Int64(memory.count), values: memory.base, ends: nil, indices: nil, dictionary_count: 0)
     }
 }
 
@@ -110,7 +110,7 @@ public struct DoubleColumn: ~Copyable {
     }
 
     borrowing func values() -> cpq_values {
-        cpq_values(count: Int64(memory.count), values: memory.base, ends: nil)
+        cpq_values(count: Int64(memory.count), values: memory.base, ends: nil, indices: nil, dictionary_count: 0)
     }
 }
 
@@ -147,6 +147,6 @@ public struct BoolColumn: ~Copyable {
     }
 
     borrowing func values() -> cpq_values {
-        cpq_values(count: Int64(memory.count), values: memory.base, ends: nil)
+        cpq_values(count: Int64(memory.count), values: memory.base, ends: nil, indices: nil, dictionary_count: 0)
     }
 }

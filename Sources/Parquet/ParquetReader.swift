@@ -91,6 +91,23 @@ public struct ParquetReader: ~Copyable {
         return texts
     }
 
+    /// The rows of a column of texts or bytes, as they are.
+    public func bytes(of column: ParquetColumn, rowGroup group: Int) throws(ParquetError) -> OptionalValues<[UInt8]> {
+        let chunk = try read(column, group, as: [CPQ_BYTES])
+        var rows: OptionalValues<[UInt8]> = []
+        var next = 0
+        for row in 0..<Int(chunk.row_count) {
+            guard chunk.present[row] != 0 else {
+                rows.append(nil)
+                continue
+            }
+            let (start, end) = bounds(of: next, in: chunk)
+            rows.append(Array(UnsafeRawBufferPointer(start: chunk.values.values + start, count: end - start)))
+            next += 1
+        }
+        return rows
+    }
+
     private func bounds(of value: Int, in chunk: cpq_chunk) -> (Int, Int) {
         (value == 0 ? 0 : Int(chunk.values.ends[value - 1]), Int(chunk.values.ends[value]))
     }

@@ -74,6 +74,10 @@ public struct ParquetWriter: ~Copyable {
         try write(CPQ_BYTES, column.presence.levels(valueCount: column.count), column.values())
     }
 
+    public mutating func write(_ column: borrowing TextColumn) throws(ParquetError) {
+        try write(CPQ_BYTES, column.presence.levels(valueCount: column.count), column.values())
+    }
+
     /// - Parameter member: The choice that stands for this leaf; nil when it has a value in every element.
     public mutating func write(
         _ column: borrowing Int64Column, at levels: borrowing ColumnLevels, member: UInt8? = nil
@@ -97,6 +101,18 @@ public struct ParquetWriter: ~Copyable {
         _ column: borrowing BytesColumn, at levels: borrowing ColumnLevels, member: UInt8? = nil
     ) throws(ParquetError) {
         try write(CPQ_BYTES, levels.levels(chosen: member), column.values())
+    }
+
+    public mutating func write(
+        _ column: borrowing TextColumn, at levels: borrowing ColumnLevels, member: UInt8? = nil
+    ) throws(ParquetError) {
+        try write(CPQ_BYTES, levels.levels(chosen: member), column.values())
+    }
+
+    public mutating func write(
+        _ column: borrowing MapKeyColumn, at levels: borrowing ColumnLevels
+    ) throws(ParquetError) {
+        try write(CPQ_BYTES, levels.levels(chosen: nil), column.values())
     }
 
     /// The pointers in `levels` and `values` belong to columns that the caller borrows for the call.

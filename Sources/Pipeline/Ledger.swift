@@ -102,6 +102,8 @@ struct Ledger {
     mutating func foreshadow(at offset: Int64, until tick: StreamTick) {
         guard let index = index(of: offset) else { return }
         buckets[index].openUntil = tick
+        // The clock may have passed an earlier record of the same bucket already.
+        firstOpen = min(firstOpen, index)
     }
 
     // MARK: Claims

@@ -44,6 +44,9 @@ extension PartitionLog {
                     throw FileError(
                         .corrupt, "\(name) is of partition \(superblock.partition), not \(proposal.partition)")
                 }
+                // A process that was killed while it made the log may have left it in the page cache only.
+                try files.sync(name)
+                try files.syncDirectory()
                 return (superblock, false)
             }
             guard !hasSegments else { throw FileError(.corrupt, "\(name) is damaged, and there are segments") }
@@ -78,7 +81,9 @@ extension PartitionLog {
             let scan = SegmentScan(bytes, header: header, limit: limit)
             if isLast {
                 try cut(found, scan)
-            } else if scan.endOffset != limit {
+            } else if scan.endOffset != max(limit, header.base) {
+                // (The limit lies below the base where the segments before were closed by failed syncs: none of
+                // this one's records was durable either.)
                 throw corruption(found.name, scan.endPosition, "the log before the next segment")
             }
             for entry in scan.entries {

@@ -50,8 +50,8 @@ struct ShadowRegion {
         while position < present.count, present[position].offset == offset,
             ignoresIndex || present[position].index == index
         {
-            if present[position].traceID == traceID { return true }
-            if !ignoresIndex { mismatchCount += 1 }
+            if ignoresIndex || present[position].traceID == traceID { return true }
+            mismatchCount += 1
             position += 1
         }
         return false

@@ -30,18 +30,16 @@ extension Shard {
     mutating func route(_ record: SpanRecord, offset: Int64) -> SpanRecord.Route {
         guard let known = known(record.traceID), !buffer.contains(record.traceID) else { return .buffer }
         let remembered = known.remembered
-        // Spans that were part of the decided trace make it whole again: it ripens as it did before.
-        let isReplayed = remembered.isOfEarlierLife && clock.now < remembered.tick
+        // Spans that were part of the decided trace make it whole again, and it ripens as it did before. A dropped
+        // one too: only so does the ledger learn how far it reaches, and `resume` stays below its first span.
+        if remembered.isOfEarlierLife, clock.now < remembered.tick { return .buffer }
         guard remembered.decision.isKept else {
             counters.spansIngested += 1
-            counters.dropped(isReplayed ? .duplicate : remembered.decision.reason, traces: 0, spans: 1)
-            if !isReplayed {
-                counters.lateSpansDropped += 1
-                refresh(record.traceID, remembered)
-            }
+            counters.lateSpansDropped += 1
+            counters.dropped(remembered.decision.reason, traces: 0, spans: 1)
+            refresh(record.traceID, remembered)
             return .lateDropped
         }
-        if isReplayed { return .buffer }
         if shadow.isPresent(record.traceID, offset: offset, index: record.index) {
             counters.presentSpans += 1
             return .settled

@@ -244,6 +244,7 @@ public struct Shard: ~Copyable {
         let kept = KeptRead(claim: summary.firstOffset, decision: decision, decidedAt: clock.now)
         switch buffer.take(trace.handle) {
         case .whole(let whole):
+            attachEvidence(of: whole, decision)
             keep(whole, kept)
         case .reads(let needed):
             readingBack[trace.handle] = kept
@@ -269,6 +270,12 @@ public struct Shard: ~Copyable {
             DecisionEvent(
                 summary: trace.summary, decision: decision, cause: trace.cause, decidedAt: clock.now,
                 votes: options.recordsVotes ? sampler.votes(trace.summary) : []))
+    }
+
+    /// Names the span because of which the trace was kept; its bytes are at hand only now.
+    private mutating func attachEvidence(of trace: KeptTrace, _ decision: Decision) {
+        guard decision.reason == .error, events.last?.summary.traceID == trace.traceID else { return }
+        events[events.count - 1].errorSpan = trace.nameOfErrorSpan
     }
 
     /// Verdicts since the last call: appended to the verdict files before the turn ends.

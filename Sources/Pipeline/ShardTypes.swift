@@ -81,7 +81,7 @@ public enum PlantedFault: String, Sendable, CaseIterable {
     case splitsTraces
     /// Reading starts again at `settled`.
     case resumeIsSettled
-    /// A row is known by its offset and trace alone.
+    /// A row is known by its message's offset alone.
     case ignoresSourceIndex
     /// A new owner does not move main.
     case noFence
@@ -166,6 +166,8 @@ public struct DecisionEvent: Sendable {
     public var decidedAt: StreamTick
     /// In configuration order; empty when votes are not recorded.
     public var votes: [Vote]
+    /// Name of a span with status error, when the trace was kept for one.
+    public var errorSpan: String?
 }
 
 /// A kept trace whose bytes have to be read back.

@@ -5,16 +5,6 @@ public import Telemetry
 import Threads
 public import TraceModel
 
-/// The limits of the verdict files.
-public struct VerdictFileOptions: Sendable, Hashable {
-    /// How long a verdict is kept on the stream clock, ticks (`app.decision_ttl_secs`, 1 h).
-    public var timeToLiveTicks: Int64 = 36_000
-    /// Verdicts kept for each partition, 24 bytes each (`app.max_decisions`).
-    public var maxVerdicts = 10_000_000
-
-    public init() {}
-}
-
 /// What was met in the verdict files since the start.
 public struct VerdictFileCounts: Sendable, Hashable {
     /// Records read back.
@@ -29,7 +19,7 @@ public struct VerdictFileCounts: Sendable, Hashable {
 
 /// Verdicts over a restart: append-only files, one for each partition and minute of its stream clock.
 ///
-///     <folder>/<source>-<partition>/29400001.verdicts      minute of T(p) since 1970
+///     <folder>/<partition>-29400001.verdicts      minute of T(p) since 1970
 ///
 /// Written before the turn that decided ends, so that a kill loses none; not synced, so that a power cut can:
 /// their traces are then judged anew, and counted. Whole files go when their minute is older than the time to
@@ -37,19 +27,28 @@ public struct VerdictFileCounts: Sendable, Hashable {
 ///
 /// Source: Documentation/Positions.md, "INGEST, DECIDE".
 public final class VerdictFiles: VerdictStore {
+    public struct Options: Sendable, Hashable {
+        /// How long a verdict is kept on the stream clock (`app.decision_ttl_secs`, 1 h).
+        public var timeToLiveTicks: Int64 = 36_000
+        /// Verdicts kept and loaded for each partition, 24 bytes each; of more, the oldest go (`app.max_decisions`).
+        public var loadLimit = 10_000_000
+
+        public init() {}
+    }
+
     private static let ticksPerMinute: Int64 = 600
     private static let suffix = ".verdicts"
 
     /// One partition's files. Used by one thread at a time: taken out of the table while it works.
     private struct Lane: Sendable {
-        var path: String
+        var partition: Int32
         /// Records of each minute's file.
         var minutes: [Int64: Int] = [:]
         var open: (minute: Int64, file: AppendFile)?
     }
 
     private let folder: String
-    private let options: VerdictFileOptions
+    private let options: Options
     private let logger: Logger
     /// Guards the lanes that are not in use.
     private let lanes = Lock<[PartitionID: Lane]>([:])
@@ -57,7 +56,7 @@ public final class VerdictFiles: VerdictStore {
     private let lastWarning = Lock<MonotonicInstant?>(nil)
 
     /// - Parameter folder: Made when the first verdict is written.
-    public init(folder: String, options: VerdictFileOptions = VerdictFileOptions(), logger: Logger = .none) {
+    public init(folder: String, options: Options = Options(), logger: Logger = .none) {
         self.folder = folder
         self.options = options
         self.logger = logger
@@ -86,7 +85,7 @@ public final class VerdictFiles: VerdictStore {
                 if record.tick.value >= oldest { records.append(record) }
             }
         }
-        if records.count > options.maxVerdicts { records.removeFirst(records.count - options.maxVerdicts) }
+        if records.count > options.loadLimit { records.removeFirst(records.count - options.loadLimit) }
         state.withLock { [count = records.count, damaged] counts in
             counts.loaded += count
             counts.damaged += damaged
@@ -125,13 +124,12 @@ public final class VerdictFiles: VerdictStore {
         for record in records { VerdictFormat.append(record, to: &bytes) }
         if lane.open?.minute != minute {
             FolderOfFiles.make(folder)
-            FolderOfFiles.make(lane.path)
             lane.open = AppendFile(path: location(lane, minute)).map { (minute, $0) }
         }
         guard let file = lane.open?.file, file.append(bytes, recordBytes: VerdictFormat.recordBytes) else {
             lane.open = nil
             state.withLock { [count = records.count] in $0.unwritten += count }
-            warn(lane.path)
+            warn()
             return
         }
         lane.minutes[minute, default: 0] += records.count
@@ -143,7 +141,7 @@ public final class VerdictFiles: VerdictStore {
         let oldest = Self.minute(tick.advanced(by: -options.timeToLiveTicks))
         var total = lane.minutes.values.reduce(0, +)
         for minute in lane.minutes.keys.sorted() {
-            guard minute < oldest || (total > options.maxVerdicts && minute != lane.open?.minute) else { break }
+            guard minute < oldest || (total > options.loadLimit && minute != lane.open?.minute) else { break }
             unlink(location(lane, minute))
             let count = lane.minutes.removeValue(forKey: minute) ?? 0
             total -= count
@@ -151,7 +149,7 @@ public final class VerdictFiles: VerdictStore {
         }
     }
 
-    private func warn(_ path: String) {
+    private func warn() {
         let now = MonotonicInstant.now
         let isDue = lastWarning.withLock { last -> Bool in
             guard last.map({ now - $0 >= .seconds(60) }) ?? true else { return false }
@@ -161,17 +159,18 @@ public final class VerdictFiles: VerdictStore {
         guard isDue else { return }
         logger.warning(
             "verdicts are not written, a restart forgets them",
-            metadata: ["folder": "\(path)", "verdicts": .count(counts.unwritten)])
+            metadata: ["folder": "\(folder)", "verdicts": .count(counts.unwritten)])
     }
 
     // MARK: Lanes
 
     private func take(_ id: PartitionID) -> Lane {
         if let lane = lanes.withLock({ $0.removeValue(forKey: id) }) { return lane }
-        let name = String(id.source.key.map { $0.isLetter || $0.isNumber || $0 == "-" ? $0 : "_" })
-        var lane = Lane(path: "\(folder)/\(name)-\(id.partition)")
-        for (file, byteCount) in FolderOfFiles.list(lane.path) where file.hasSuffix(Self.suffix) {
-            guard let minute = Int64(file.dropLast(Self.suffix.count)) else { continue }
+        var lane = Lane(partition: id.partition)
+        let prefix = "\(id.partition)-"
+        for (file, byteCount) in FolderOfFiles.list(folder)
+        where file.hasPrefix(prefix) && file.hasSuffix(Self.suffix) {
+            guard let minute = Int64(file.dropFirst(prefix.count).dropLast(Self.suffix.count)) else { continue }
             lane.minutes[minute] = byteCount / VerdictFormat.recordBytes
             state.withLock { $0.byteCount += byteCount }
         }
@@ -182,5 +181,5 @@ public final class VerdictFiles: VerdictStore {
         lanes.withLock { $0[id] = lane }
     }
 
-    private func location(_ lane: Lane, _ minute: Int64) -> String { "\(lane.path)/\(minute)\(Self.suffix)" }
+    private func location(_ lane: Lane, _ minute: Int64) -> String { "\(folder)/\(lane.partition)-\(minute)\(Self.suffix)" }
 }

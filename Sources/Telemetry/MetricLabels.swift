@@ -15,8 +15,8 @@ public enum DroppedReason: String, MetricLabel {
 
 /// Why a span was refused at the entrance; the sender was told.
 public enum RejectedReason: String, MetricLabel {
-    case invalidTraceID = "invalid_trace_id"
-    case invalidSpanID = "invalid_span_id"
+    /// Its trace id or span id is absent, of a wrong length or all zero.
+    case invalidID = "invalid_id"
 }
 
 /// How accepted spans were lost; every series stays at zero in health.

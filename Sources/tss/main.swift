@@ -1,3 +1,3 @@
 internal import Commands
 
-run()
+Program.main()

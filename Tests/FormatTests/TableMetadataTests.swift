@@ -20,7 +20,8 @@ import Testing
     @Test func `a gzip-compressed metadata file is read`() throws {
         let plain = try Fixture.bytes("table.metadata.json")
         let compressed = try Deflater.deflate(plain, .gzip)
-        #expect(try TableMetadata(parsing: compressed) == TableMetadata(parsing: plain))
+        let expected = try TableMetadata(parsing: plain)
+        #expect(try TableMetadata(parsing: compressed) == expected)
     }
 
     @Test func `members that are not known survive at every place that keeps them`() throws {
@@ -37,10 +38,11 @@ import Testing
     }
 
     @Test(arguments: [
-        ("format-version", JSONValue.integer(1)), ("format-version", 3), ("table-uuid", nil), ("schemas", []),
-        ("current-schema-id", 99), ("default-spec-id", 99), ("default-sort-order-id", 99),
-        ("current-snapshot-id", 5), ("last-sequence-number", "1"), ("properties", ["a": 1]), ("refs", []),
-        ("location", 1.5),
+        ("format-version", JSONValue.integer(1)), ("format-version", .integer(3)), ("table-uuid", .null),
+        ("schemas", .array([])), ("current-schema-id", .integer(99)), ("default-spec-id", .integer(99)),
+        ("default-sort-order-id", .integer(99)), ("current-snapshot-id", .integer(5)),
+        ("last-sequence-number", .string("1")), ("properties", .object(["a": 1])), ("refs", .array([])),
+        ("location", .double(1.5)),
     ])
     func `metadata that contradict themselves are refused`(key: String, value: JSONValue) throws {
         var object = try #require(Fixture.json("table.metadata.json").value.object)
@@ -67,7 +69,7 @@ import Testing
             let result = try before.applying(
                 requirements: [.assertTableUUID(before.tableUUID)], updates: updates,
                 metadataLocation: node.member("location").string(), nowMilliseconds: node.member("now").int64())
-            #expect(result == after, "case \(number): \(try node.member("updates").value.serialized())")
+            #expect(result == after, "case \(number): \(updates)")
         }
     }
 
@@ -91,9 +93,8 @@ import Testing
         for requirement in requirements {
             #expect(try TableRequirement(JSONNode(parsing: requirement.json.bytes())) == requirement)
         }
-        #expect(
-            try requirements[2].json.serialized()
-                == #"{"type":"assert-ref-snapshot-id","ref":"main","snapshot-id":null}"#)
+        let text = try requirements[2].json.serialized()
+        #expect(text == #"{"type":"assert-ref-snapshot-id","ref":"main","snapshot-id":null}"#)
     }
 
     @Test func `a requirement that does not hold is a conflict`() throws {

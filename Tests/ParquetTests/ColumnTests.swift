@@ -20,6 +20,7 @@ struct ColumnTests {
 
     @Test func `repeated keys are found, few or many`() throws {
         var random = Random(state: 5)
+        var keys = MapKeyColumn()
         for count in [0, 1, 5, 63, 64, 65, 500, 3000] {
             var bytes: [UInt8] = []
             var ranges: [Range<Int>] = []
@@ -28,16 +29,24 @@ struct ColumnTests {
                 ranges.append(bytes.count..<bytes.count + key.count)
                 bytes += key
             }
-            var keys = MapKeys()
             for _ in 0..<2 {
-                keys.removeAll()
+                keys.beginMap()
                 var seen: Set<[UInt8]> = []
                 for range in ranges {
-                    let isNew = keys.insert(bytes.span.bytes, from: range.lowerBound, to: range.upperBound)
-                    #expect(isNew == seen.insert(Array(bytes[range])).inserted)
+                    let outcome = keys.append(bytes.span.bytes, from: range.lowerBound, to: range.upperBound)
+                    #expect(outcome == (seen.insert(Array(bytes[range])).inserted ? .appended : .repeated))
                 }
             }
         }
+    }
+
+    @Test func `two keys that are the same after repair are one`() {
+        let bytes: [UInt8] = [0x61, 0xFF, 0x61, 0xFE, 0x61]
+        var keys = MapKeyColumn()
+        keys.beginMap()
+        #expect(keys.append(bytes.span.bytes, from: 0, to: 2) == .repaired)
+        #expect(keys.append(bytes.span.bytes, from: 2, to: 4) == .repeated)
+        #expect(keys.append(bytes.span.bytes, from: 4, to: 5) == .appended)
     }
 
     @Test func `hexadecimal digits are lower case and in order`() {

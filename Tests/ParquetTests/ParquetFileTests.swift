@@ -226,19 +226,22 @@ struct ParquetFileTests {
 
     @Test func `calls that do not fit the schema are refused`() throws {
         let folder = try Folder()
-        #expect(misuse(folder.file("a.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
-            var numbers = Int64Column()
-            numbers.append(1)
-            try writer.beginRowGroup()
-            try writer.write(numbers)
-        } == .misused)
-        #expect(misuse(folder.file("b.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
-            try writer.beginRowGroup()
-            try writer.endRowGroup()
-        } == .misused)
-        #expect(misuse(folder.file("c.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
-            try writer.endRowGroup()
-        } == .misused)
+        #expect(
+            misuse(folder.file("a.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
+                var numbers = Int64Column()
+                numbers.append(1)
+                try writer.beginRowGroup()
+                try writer.write(numbers)
+            } == .misused)
+        #expect(
+            misuse(folder.file("b.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
+                try writer.beginRowGroup()
+                try writer.endRowGroup()
+            } == .misused)
+        #expect(
+            misuse(folder.file("c.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
+                try writer.endRowGroup()
+            } == .misused)
         #expect(folder.names == [])
     }
 
@@ -252,5 +255,60 @@ struct ParquetFileTests {
         } catch {
             return error.code
         }
+    }
+}
+
+struct TextColumnTests {
+    /// Texts of a few or of many different values, some null, written through a dictionary that fits into a page
+    /// or not.
+    @Test(arguments: [1, 3, 100, 5000], [1 << 20, 200])
+    func `texts come back through a dictionary, and without one when it grows too large`(
+        different: Int, dictionaryBytes: Int
+    ) throws {
+        let folder = try Folder()
+        var options = ParquetOptions()
+        options.dictionaryBytes = dictionaryBytes
+        var random = Random(state: UInt64(different))
+        var writer = try ParquetWriter(
+            path: folder.file("a.parquet"),
+            columns: [
+                ParquetField("text", .text, fieldID: 1, storage: [.dictionary, .statistics]),
+                ParquetField("required", .text, fieldID: 2, isRequired: true, storage: .dictionary),
+            ], options: options)
+        var column = TextColumn(isOptional: true)
+        var required = TextColumn()
+        var expected: [String?] = []
+        for _ in 0..<3 {
+            for _ in 0..<4000 {
+                let text = "value é \(random.next() % UInt64(different))"
+                let bytes = Array(text.utf8)
+                required.append(text: bytes.span.bytes, from: 0, to: bytes.count)
+                if random.next() % 3 == 0 {
+                    column.appendNull()
+                    expected.append(nil)
+                } else {
+                    column.append(text: bytes.span.bytes, from: 0, to: bytes.count)
+                    expected.append(text)
+                }
+            }
+            try writer.beginRowGroup()
+            try writer.write(column)
+            try writer.write(required)
+            try writer.endRowGroup()
+            column.removeAll()
+            required.removeAll()
+        }
+        let summary = try writer.publish()
+        let reader = try ParquetReader(path: folder.file("a.parquet"))
+        let (first, second) = (reader.column(fieldID: 1, name: "text"), reader.column(fieldID: 2, name: "required"))
+        let (text, always) = (try #require(first), try #require(second))
+        let read = try (0..<3).flatMap { try reader.texts(of: text, rowGroup: $0) }
+        #expect(read == expected)
+        let whole = try (0..<3).flatMap { try reader.texts(of: always, rowGroup: $0) }
+        #expect(zip(whole, expected).allSatisfy { $1 == nil || $0 == $1 })
+        #expect(summary.columns[0].nullCount == Int64(expected.count { $0 == nil }))
+        #expect(
+            summary.columns[0].bounds?.minimum
+                == expected.compactMap { $0 }.map { Array($0.utf8) }.min { $0.lexicographicallyPrecedes($1) })
     }
 }

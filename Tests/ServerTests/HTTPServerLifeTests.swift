@@ -78,7 +78,8 @@ import Threads
         let fixture = try Fixture({ $0.requestDeadline = .milliseconds(500) })
         for index in 0..<100 {
             let client = try fixture.client()
-            client.send("POST /park HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n" + (index % 2 == 0 ? "\r\nhalf" : ""))
+            client.send(
+                "POST /park HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n" + (index % 2 == 0 ? "\r\nhalf" : ""))
             client.vanish()
         }
         #expect(waitUntil { fixture.server.connectionCount == 0 })

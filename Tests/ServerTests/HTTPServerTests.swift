@@ -102,7 +102,8 @@ import Threads
     func `refuses an ambiguous length and reads nothing after it`(lengths: String) throws {
         let fixture = try Fixture()
         let client = try fixture.client()
-        client.send("POST /echo HTTP/1.1\r\nHost: x\r\n\(lengths)\r\n\r\n0\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.send(
+            "POST /echo HTTP/1.1\r\nHost: x\r\n\(lengths)\r\n\r\n0\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
         let answer = try #require(client.answer())
         #expect(answer.status == 400)
         #expect(answer.headers["connection"] == "close")
@@ -160,7 +161,8 @@ import Threads
     @Test func `what a route does not admit is refused before its body is kept`() throws {
         let fixture = try Fixture()
         let client = try fixture.client()
-        client.request("POST", "/picky", headers: ["Content-Type: text/plain"], body: [UInt8](repeating: 1, count: 3 << 20))
+        client.request(
+            "POST", "/picky", headers: ["Content-Type: text/plain"], body: [UInt8](repeating: 1, count: 3 << 20))
         #expect(client.answer()?.status == 415)
         #expect(fixture.observer.peakMemory.load(ordering: .relaxed) == 0)
         client.request("POST", "/picky", headers: ["Content-Type: Application/JSON ; charset=utf-8"], body: [9])
@@ -180,7 +182,8 @@ import Threads
         let client = try fixture.client()
         let body = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 / 7) }
         for (name, format) in [("gzip", Deflater.Format.gzip), ("deflate", .zlib)] {
-            client.request("POST", "/echo", headers: ["Content-Encoding: \(name)"], body: try Deflater.deflate(body, format))
+            client.request(
+                "POST", "/echo", headers: ["Content-Encoding: \(name)"], body: try Deflater.deflate(body, format))
             #expect(client.answer()?.body == body)
         }
     }

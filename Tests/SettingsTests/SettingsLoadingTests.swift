@@ -5,7 +5,7 @@ import Testing
 
 @testable import Settings
 
-let testMachine = MachineFacts(hostName: "box", memoryBytes: 8 << 30, workingFolder: "/home/me")
+let testMachine = MachineFacts(hostName: "box", memoryBytes: 8 << 30, workingFolder: "/srv/app")
 
 func load(
     _ yaml: String = "", _ environment: [String: String] = [:], isDevelopment: Bool = false,
@@ -37,12 +37,12 @@ struct SettingsLoadingTests {
         #expect(settings.app.maximumBufferBytes == 2 << 30)
         #expect(settings.app.inactivityTimeout == .seconds(60))
         #expect(settings.app.rootInactivityTimeout == .seconds(30))
-        #expect(settings.app.dataFolder == "/home/me/data")
+        #expect(settings.app.dataFolder == "/srv/app/data")
         #expect(settings.otlp.httpPort == 4318)
         #expect(settings.otlp.maximumBodyBytes == 20_971_520)
         #expect(settings.storage.iceberg.targetFileBytes == 134_217_728)
-        #expect(settings.storage.iceberg.effectiveCatalogURI == "sqlite:///home/me/data/catalog.db")
-        #expect(settings.storage.iceberg.warehouseFolder == "/home/me/data/warehouse")
+        #expect(settings.storage.iceberg.effectiveCatalogURI == "sqlite:///srv/app/data/catalog.db")
+        #expect(settings.storage.iceberg.warehouseFolder == "/srv/app/data/warehouse")
         #expect(
             settings.sampling.sampler.policies.map(\.name) == [
                 "always_sample_errors", "sample_latency", "base_sample_rate",
@@ -64,7 +64,7 @@ struct SettingsLoadingTests {
             environment: ["TSS__OTLP__HTTP_PORT": "2"], arguments: ["otlp.http_port": "3", "app.data_dir": "d"])
         let loaded = try Settings.load(sources, machine: testMachine) { _ in "" }
         #expect(loaded.settings.otlp.httpPort == 3)
-        #expect(loaded.settings.app.dataFolder == "/home/me/d")
+        #expect(loaded.settings.app.dataFolder == "/srv/app/d")
     }
 
     @Test func `all mistakes are reported at once, each with its place`() {
@@ -151,10 +151,10 @@ struct SettingsLoadingTests {
     }
 
     @Test func `relative paths lie in the file's folder, or the working folder`() throws {
-        #expect(try load("app: {data_dir: ../d/./x}").settings.app.dataFolder == "/home/me/d/x")
+        #expect(try load("app: {data_dir: ../d/./x}").settings.app.dataFolder == "/srv/app/d/x")
         #expect(try load("app: {data_dir: /d}").settings.app.dataFolder == "/d")
         #expect(try load("app: {data_dir: d}", path: "/etc/tss.yaml").settings.app.dataFolder == "/etc/d")
-        #expect(try load("", ["TSS__APP__DATA_DIR": "d"]).settings.app.dataFolder == "/home/me/d")
+        #expect(try load("", ["TSS__APP__DATA_DIR": "d"]).settings.app.dataFolder == "/srv/app/d")
     }
 
     @Test func `the log level has its order of sources`() throws {
@@ -279,7 +279,7 @@ struct SecretTests {
         #expect(loader.settings.app.instanceID == "s3cret")
         #expect(
             read(["TSS__APP__INSTANCE_ID_FILE": "gone"]).problems.list.map(\.description)
-                == ["TSS__APP__INSTANCE_ID_FILE: app.instance_id: cannot read /home/me/gone"])
+                == ["TSS__APP__INSTANCE_ID_FILE: app.instance_id: cannot read /srv/app/gone"])
     }
 
     @Test func `a secret is given once`() {

@@ -119,6 +119,31 @@ import TraceModel
         #expect(disk.outcomes == memory.outcomes)
     }
 
+    @Test(arguments: 0..<10, [1, 2, 5])
+    func `verdicts are the same however many shards share the traces`(seed: Int, shardCount: Int) throws {
+        let log = SketchLog.random(seed: UInt64(seed))
+        let end = SketchLog.start + 700_000
+        var naive = NaiveVerdicts(BufferLimits())
+        naive.run(log, until: end)
+        var decided: [Outcome] = []
+        for number in 0..<shardCount {
+            var shard = Shard(recovered: fresh(), options: ShardOptions(), sampler: try errorsAndSlow())
+            var part = SketchLog()
+            for entry in log.entries {
+                let spans = entry.spans.filter { $0.trace % shardCount == number }
+                if !spans.isEmpty {
+                    part.append(at: entry.record.timestampMilliseconds - SketchLog.start, spans)
+                }
+            }
+            for entry in part.entries { expectTaken(&shard, entry) }
+            shard.finish(at: end)
+            decided += shard.takeDecisions().map(\.outcome)
+        }
+        #expect(
+            decided.map { Self.withoutTick($0) }.sorted { $0.traceID < $1.traceID }
+                == naive.outcomes.map { Self.withoutTick($0) }.sorted { $0.traceID < $1.traceID }, "DEC-2")
+    }
+
     @Test func `an entry that does not decode holds its claim until it is stored`() throws {
         var shard = Shard(recovered: fresh(), options: ShardOptions(), sampler: try errorsAndSlow())
         var log = SketchLog()

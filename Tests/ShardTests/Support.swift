@@ -79,7 +79,8 @@ struct SketchLog {
             let count = min(random.int(in: 1...4), arrivals.count - index)
             let message = arrivals[index..<index + count]
             log.append(
-                at: Int64(message.last!.at), message.map(\.sketch), gap: random.chance(0.1) ? Int64(random.below(200)) : 0)
+                at: Int64(message.last!.at), message.map(\.sketch),
+                gap: random.chance(0.1) ? Int64(random.below(200)) : 0)
             if random.chance(0.05) { log.append(at: Int64(message.last!.at), []) }
             index += count
         }

@@ -96,8 +96,10 @@ typedef struct {
 /* The values of one column chunk, without nulls. */
 typedef struct {
     int64_t count;
-    const void *values;       /* CPQ_BYTES: all bytes, one value behind the other */
-    const uint32_t *ends;     /* CPQ_BYTES: the end of each value in them */
+    const void *values;         /* CPQ_BYTES: all bytes, one value behind the other */
+    const uint32_t *ends;       /* CPQ_BYTES: the end of each value in them */
+    const int32_t *indices;     /* CPQ_BYTES: not NULL when each value is one of a dictionary: its number there; values */
+    int64_t dictionary_count;   /* and ends are then the dictionary's, whose entries are all different */
 } cpq_values;
 
 /* Statistics of a leaf, of one row group or of the whole file; minimum and maximum in Parquet's plain

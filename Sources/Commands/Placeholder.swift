@@ -1,1 +1,0 @@
-public func run() -> Never { fatalError("not built yet") }

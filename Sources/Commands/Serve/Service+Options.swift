@@ -1,0 +1,82 @@
+internal import AdminAPI
+internal import HTTPServer
+internal import OTLPServer
+internal import Pipeline
+internal import QueryEngine
+internal import Settings
+internal import ShardRunner
+internal import StateStores
+internal import Telemetry
+internal import Threads
+internal import TraceBuffering
+internal import TraceModel
+
+// Settings are the user's words; options are what each part takes.
+extension Service {
+    private static func ticks(_ duration: Duration) -> Int64 {
+        max(1, duration.wholeMilliseconds / StreamTick.millisecondsPerTick)
+    }
+
+    static func logOptions(_ settings: Settings) -> LogOptions {
+        var options = LogOptions()
+        options.diskBytes = settings.app.maximumDiskBytes
+        options.reserveBytes = 2 * settings.storage.iceberg.targetFileBytes + (64 << 20)
+        return options
+    }
+
+    static func runnerOptions(_ settings: Settings, folder: String) -> RunnerOptions {
+        var writer = SystemRandomNumberGenerator()
+        var options = RunnerOptions(
+            writer: Hexadecimal.text(writer.next()) + Hexadecimal.text(writer.next()),
+            deadLetterFolder: "\(folder)/dead-letters")
+        options.workerCount = settings.app.evaluationWorkers
+        options.commitInterval = settings.storage.iceberg.commitInterval
+        options.targetFileBytes = settings.storage.iceberg.targetFileBytes
+        options.logsDecisions = settings.observability.logsDecisions
+        var shard = ShardOptions()
+        let partitions = max(1, settings.otlp.partitions)
+        shard.buffer.bytes = settings.app.maximumBufferBytes / partitions
+        shard.buffer.traces = settings.app.maximumBufferTraces / partitions
+        shard.buffer.inactivityTicks = ticks(settings.app.inactivityTimeout)
+        shard.buffer.rootInactivityTicks = ticks(settings.app.rootInactivityTimeout)
+        shard.buffer.maximumDurationTicks = ticks(settings.app.maximumTraceDuration)
+        shard.decisions = settings.app.maximumDecisions / partitions
+        shard.decisionTimeToLiveTicks = ticks(settings.app.decisionLifetime)
+        // Votes are computed when somebody asks for them.
+        shard.recordsVotes = false
+        options.shard = shard
+        return options
+    }
+
+    static func verdictOptions(_ settings: Settings) -> VerdictFiles.Options {
+        var options = VerdictFiles.Options()
+        options.timeToLiveTicks = ticks(settings.app.decisionLifetime)
+        options.loadLimit = settings.app.maximumDecisions / max(1, settings.otlp.partitions)
+        return options
+    }
+
+    static func queryOptions(_ settings: Settings, folder: String) -> QueryOptions {
+        var options = QueryOptions(spillFolder: "\(folder)/query")
+        options.workerCount = settings.query.workers
+        options.timeout = settings.query.timeout
+        options.memoryBytes = settings.query.memoryBytes
+        options.maxRows = settings.query.maximumRows
+        return options
+    }
+
+    static func firstSpanLine(_ settings: Settings) -> String {
+        "first span received over otlp; traces are decided \(settings.app.rootInactivityTimeout.components.seconds) s "
+            + "after their last span (root seen), \(settings.app.inactivityTimeout.components.seconds) s otherwise"
+    }
+}
+
+extension Service {
+    func makeOTLPServer() throws(HTTPServerError) -> OTLPServer {
+        var options = serverOptions(
+            settings.otlp.address, settings.otlp.httpPort, server: .otlp)
+        options.threads = 2
+        return try OTLPServer(
+            options, maxBodyBytes: settings.otlp.maximumBodyBytes, ingest: gate, metrics: metrics.entrance,
+            logger: logger)
+    }
+}

@@ -1,0 +1,155 @@
+/// Different texts with a number each, in the order they came; emptied and used again.
+///
+/// Texts of traces repeat: to find one costs less than to check, copy, and later hash and compare it again.
+struct TextDictionary: ~Copyable {
+    /// All texts, one behind the other, valid UTF-8.
+    private(set) var bytes: ColumnMemory<UInt8>
+    private(set) var ends: ColumnMemory<UInt32>
+    private var hashes: ColumnMemory<UInt32>
+    /// Hash in the upper half, number + 1 in the lower, open-addressed; 0 is free. At most half are taken.
+    private var slots: ColumnMemory<UInt64>
+
+    private static let smallestTable = 1024
+    /// Random at every start: no sender can choose texts that meet in one slot.
+    private static let seed: (UInt64, UInt64) = (UInt64.random(in: 0...(.max)), UInt64.random(in: 0...(.max)))
+
+    init() {
+        bytes = ColumnMemory(capacity: 1 << 14)
+        ends = ColumnMemory(capacity: 1 << 10)
+        hashes = ColumnMemory(capacity: 1 << 10)
+        slots = ColumnMemory(capacity: Self.smallestTable)
+        slots.append(repeating: 0, count: Self.smallestTable)
+    }
+
+    var count: Int { ends.count }
+
+    mutating func removeAll() {
+        bytes.removeAll()
+        ends.removeAll()
+        hashes.removeAll()
+        let size = slots.count
+        slots.removeAll()
+        slots.append(repeating: 0, count: size)
+    }
+
+    /// The number of the text, which is added when it is new; with U+FFFD for each part that is not UTF-8.
+    mutating func insert(_ source: borrowing RawSpan, from start: Int, to end: Int) -> (number: Int32, wasValid: Bool) {
+        precondition(start >= 0 && start <= end && end <= source.byteCount)
+        return source.withUnsafeBytes { all in
+            let text = UnsafeRawBufferPointer(rebasing: all[start..<end])
+            let hash = Self.hash(text)
+            if let number = find(text, hash) { return (number, true) }
+            if isASCII(text, from: 0, count: text.count) { return (add(text, hash), true) }
+            var repaired = String(decoding: text, as: UTF8.self)
+            if repaired.utf8.elementsEqual(text) { return (add(text, hash), true) }
+            return repaired.withUTF8 { utf8 in
+                let text = UnsafeRawBufferPointer(utf8)
+                let hash = Self.hash(text)
+                return (find(text, hash) ?? add(text, hash), false)
+            }
+        }
+    }
+
+    private func find(_ text: UnsafeRawBufferPointer, _ hash: UInt32) -> Int32? {
+        let mask = slots.count &- 1
+        var slot = Int(hash) & mask
+        while true {
+            let entry = slots.base[slot]
+            if entry == 0 { return nil }
+            let number = Int(truncatingIfNeeded: entry & 0xFFFF_FFFF) &- 1
+            if UInt32(truncatingIfNeeded: entry >> 32) == hash, holds(text, number) {
+                return Int32(truncatingIfNeeded: number)
+            }
+            slot = (slot &+ 1) & mask
+        }
+    }
+
+    private func holds(_ text: UnsafeRawBufferPointer, _ number: Int) -> Bool {
+        let start = number == 0 ? 0 : Int(ends.base[number &- 1])
+        let count = Int(ends.base[number]) &- start
+        guard count == text.count else { return false }
+        guard count > 0 else { return true }
+        return Self.areEqual(UnsafeRawPointer(bytes.base + start), text.baseAddress!, count)
+    }
+
+    private mutating func add(_ text: UnsafeRawBufferPointer, _ hash: UInt32) -> Int32 {
+        let number = Int32(ends.count)
+        bytes.reserve(text.count)
+        if let first = text.baseAddress {
+            UnsafeMutableRawPointer(bytes.base + bytes.count).copyMemory(from: first, byteCount: text.count)
+        }
+        bytes.extend(by: text.count)
+        ends.append(UInt32(bytes.count))
+        hashes.append(hash)
+        if ends.count * 2 > slots.count { rebuild(size: slots.count * 2) } else { enter(number, hash) }
+        return number
+    }
+
+    private mutating func rebuild(size: Int) {
+        slots.removeAll()
+        slots.append(repeating: 0, count: size)
+        for number in 0..<hashes.count { enter(Int32(number), hashes.base[number]) }
+    }
+
+    private func enter(_ number: Int32, _ hash: UInt32) {
+        let mask = slots.count &- 1
+        var slot = Int(hash) & mask
+        while slots.base[slot] != 0 { slot = (slot &+ 1) & mask }
+        slots.base[slot] = UInt64(hash) << 32 | UInt64(number + 1)
+    }
+
+    private static func areEqual(_ one: UnsafeRawPointer, _ other: UnsafeRawPointer, _ count: Int) -> Bool {
+        if count < 8 {
+            for offset in 0..<count {
+                if one.load(fromByteOffset: offset, as: UInt8.self)
+                    != other.load(fromByteOffset: offset, as: UInt8.self)
+                {
+                    return false
+                }
+            }
+            return true
+        }
+        var different: UInt64 = 0
+        var offset = 0
+        while offset < count &- 8 {
+            different |=
+                one.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                ^ other.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            offset &+= 8
+        }
+        different |=
+            one.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+            ^ other.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+        return different == 0
+    }
+
+    /// Sixteen bytes to a wide multiplication; both factors depend on what only this process knows.
+    private static func hash(_ text: UnsafeRawBufferPointer) -> UInt32 {
+        let (one, two) = seed
+        var state = two ^ UInt64(truncatingIfNeeded: text.count)
+        if text.count >= 8, let raw = text.baseAddress {
+            var offset = 0
+            while offset < text.count &- 16 {
+                state = fold(
+                    raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self) ^ one,
+                    raw.loadUnaligned(fromByteOffset: offset &+ 8, as: UInt64.self) ^ state)
+                offset &+= 16
+            }
+            let rest = max(text.count &- 16, 0)
+            state = fold(
+                raw.loadUnaligned(fromByteOffset: rest, as: UInt64.self) ^ one,
+                raw.loadUnaligned(fromByteOffset: text.count &- 8, as: UInt64.self) ^ state)
+        } else {
+            var word: UInt64 = 0
+            for byte in text { word = word << 8 | UInt64(byte) }
+            state = fold(word ^ one, state)
+        }
+        return UInt32(truncatingIfNeeded: fold(state ^ one, two))
+    }
+
+    @inline(__always)
+    private static func fold(_ one: UInt64, _ other: UInt64) -> UInt64 {
+        let product = one.multipliedFullWidth(by: other)
+        return product.high ^ product.low
+    }
+}

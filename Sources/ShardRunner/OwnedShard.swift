@@ -1,0 +1,163 @@
+internal import Iceberg
+internal import Pipeline
+internal import Sampling
+internal import Telemetry
+internal import Threads
+internal import TraceModel
+
+/// A shard with its log and what hangs on it. Owned by one worker thread, never shared.
+final class OwnedShard {
+    /// What a turn left to do.
+    enum Progress {
+        /// There is more at once.
+        case busy
+        /// Nothing until the log or the clock moves.
+        case idle
+        /// Kept rows must be committed first.
+        case blockedByCommit
+    }
+
+    private var shard: Shard
+    let source: any SpanSource
+    private let verdicts: (any VerdictStore)?
+    private let decisions: DecisionLog
+    private let deadLetters: DeadLetterFolder
+    private let metrics: ShardMetrics
+    private let logger: Logger
+    private let options: RunnerOptions
+    private var batch = SourceBatch()
+    /// First entry of `batch` that was not taken.
+    private var position = 0
+    private var waitingLetters: [DeadLetter] = []
+    private var isCorrupt = false
+
+    init(
+        _ shard: consuming Shard, source: any SpanSource, verdicts: (any VerdictStore)?, decisions: DecisionLog,
+        metrics: ShardMetrics, logger: Logger, options: RunnerOptions
+    ) {
+        self.shard = shard
+        self.source = source
+        self.verdicts = verdicts
+        self.decisions = decisions
+        self.metrics = metrics
+        self.logger = logger
+        self.options = options
+        deadLetters = DeadLetterFolder(path: options.deadLetterFolder)
+    }
+
+    var id: PartitionID { shard.id }
+    var gauges: ShardGauges { shard.gauges }
+
+    /// Reads a piece of the log, moves the clock, decides what is due, and takes away what piled up.
+    ///
+    /// - Parameter mayRead: False while the program stops: nothing new is taken.
+    func turn(mayRead: Bool) -> Progress {
+        let wall = WallClock.milliseconds
+        var hold: IngestOutcome.Hold?
+        if mayRead {
+            fill()
+            hold = ingest(wall: wall)
+        }
+        let isMoreDue = mayRead && shard.advance(reach(hold), wall: wall)
+        harvest()
+        if hold == .keptFull { return .blockedByCommit }
+        return isMoreDue || hold != nil || position < batch.entries.count ? .busy : .idle
+    }
+
+    // MARK: Reading
+
+    private func fill() {
+        guard position == batch.entries.count, !isCorrupt else { return }
+        position = 0
+        do {
+            batch = try source.read(from: shard.next, limitBytes: options.readBytes)
+        } catch {
+            batch = SourceBatch()
+            // Past a corrupt record nothing may be read: settled stays, and somebody must look.
+            isCorrupt = error.code == .corrupt
+            logger.error(
+                "the log cannot be read", metadata: ["partition": "\(id)", "error": "\(error.message)"])
+        }
+    }
+
+    /// Offers what was read; the reason why the rest must wait, or nil.
+    private func ingest(wall: Int64) -> IngestOutcome.Hold? {
+        let batch = batch
+        let bytes = batch.bytes.span.bytes
+        while position < batch.entries.count {
+            let entry = batch.entries[position]
+            switch shard.ingest(entry.record, bytes.extracting(entry.body), wall: wall) {
+            case .taken: position += 1
+            case .again(let hold): return hold
+            }
+        }
+        return nil
+    }
+
+    private func reach(_ hold: IngestOutcome.Hold?) -> LogReach {
+        hold != nil || isCorrupt ? .behind : source.reach(at: shard.next)
+    }
+
+    // MARK: What piled up
+
+    private func harvest() {
+        let records = shard.takeVerdicts()
+        if !records.isEmpty { verdicts?.append(records, of: id) }
+        let events = shard.takeDecisions()
+        if !events.isEmpty {
+            #if DEBUG
+                killPoint("deciding")
+            #endif
+            report(events)
+        }
+        storeDeadLetters()
+        metrics.update(shard.counters, shard.gauges)
+    }
+
+    private func report(_ events: [DecisionEvent]) {
+        decisions.append(events, sampler: shard.sampler)
+        metrics.count(events, sampler: shard.sampler, limits: options.shard.buffer)
+        guard options.logsDecisions || logger.level <= .debug else { return }
+        for event in events {
+            let why = event.explanation(by: shard.sampler)
+            let line = "\(event.summary.traceID) \(why) (\(event.summary.spanCount) spans, \(event.cause))"
+            if options.logsDecisions { logger.info(line) } else { logger.debug(line) }
+        }
+    }
+
+    private func storeDeadLetters() {
+        waitingLetters += shard.takeDeadLetters()
+        while let letter = waitingLetters.first {
+            guard deadLetters.store(letter, of: id) else {
+                logger.warning(
+                    "dead letter not stored, its offset is held",
+                    metadata: ["folder": "\(deadLetters.path)", "offset": .integer(letter.record.offset)])
+                return
+            }
+            logger.warning(
+                "record does not decode, stored as a dead letter",
+                metadata: ["offset": .integer(letter.record.offset), "error": "\(letter.message)"])
+            shard.deadLetterStored(offset: letter.record.offset)
+            waitingLetters.removeFirst()
+        }
+    }
+
+    // MARK: Batches
+
+    func seal() -> SealedPartition { shard.seal() }
+
+    /// The batch is in the table: what lies below the new `resume` is not needed again.
+    func committed() {
+        let draft = shard.committed()
+        source.release(below: draft.resume)
+    }
+
+    func aborted() {
+        if shard.hasBatchInFlight { shard.aborted() }
+    }
+
+    func adopt(_ sampler: Sampler) { shard.adopt(sampler: sampler) }
+
+    /// The shard is given up: it is no longer ours.
+    func close() { metrics.close(shard.counters) }
+}

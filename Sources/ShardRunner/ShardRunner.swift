@@ -1,0 +1,128 @@
+public import Iceberg
+public import Pipeline
+public import Sampling
+public import Telemetry
+public import Threads
+
+/// Runs the shards of this process: worker threads that read, decide and hold, one committer that stores.
+///
+///     log ──▶ worker 0: shards of partitions 0, n, 2n …  ─┐ sealed parts
+///     log ──▶ worker 1: shards of partitions 1, n+1 …    ─┼──▶ committer ──▶ table
+///                                                         └◀── committed
+public final class ShardRunner: Sendable {
+    private let committer: Committer
+    private let workers: [Worker]
+    private let threads = Lock<[NamedThread]>([])
+    private let sampler: Lock<Sampler>
+    private let logger: Logger
+    /// The newest decisions.
+    public let decisions: DecisionLog
+
+    /// Everything it talks to.
+    public struct Ports: Sendable {
+        public var sources: [any SpanSource]
+        public var catalog: any Catalog
+        public var files: any TableFiles
+        public var rows: any RowFiles
+        public var verdicts: (any VerdictStore)?
+        public var clock: any Clock
+
+        public init(
+            sources: [any SpanSource], catalog: any Catalog, files: any TableFiles, rows: any RowFiles,
+            verdicts: (any VerdictStore)?, clock: any Clock
+        ) {
+            self.sources = sources
+            self.catalog = catalog
+            self.files = files
+            self.rows = rows
+            self.verdicts = verdicts
+            self.clock = clock
+        }
+    }
+
+    public init(
+        options: RunnerOptions, definition: TableDefinition, ports: Ports, sampler: Sampler, metrics: Metrics,
+        logger: Logger
+    ) {
+        precondition(options.workerCount > 0, "shards need a worker")
+        let sampler = Lock(sampler)
+        let decisions = DecisionLog(capacity: options.rememberedDecisions)
+        let committing = Lock<Committer?>(nil)
+        let context = Worker.Context(
+            options: options, verdicts: ports.verdicts, decisions: decisions, metrics: metrics.pipeline,
+            logger: logger, wantsCommit: { committing.withLock { $0 }?.commitSoon() },
+            sampler: { sampler.withLock { $0 } })
+        // More workers than partitions would only sleep.
+        let workerCount = max(1, min(options.workerCount, ports.sources.count))
+        let workers = (0..<workerCount).map { Worker(index: $0, context: context) }
+        let committer = Committer(
+            Committer.Context(
+                options: options, definition: definition, sources: ports.sources, catalog: ports.catalog,
+                files: ports.files, rows: ports.rows, verdicts: ports.verdicts, workers: workers, clock: ports.clock,
+                metrics: metrics, logger: logger))
+        committing.withLock { $0 = committer }
+        self.committer = committer
+        self.workers = workers
+        self.sampler = sampler
+        self.decisions = decisions
+        self.logger = logger
+    }
+
+    /// Threads that own shards.
+    public var workerCount: Int { workers.count }
+
+    /// Starts the threads; the table is reached in the background.
+    public func start() throws(ThreadError) {
+        for worker in workers {
+            let thread = try worker.start()
+            threads.withLock { $0.append(thread) }
+        }
+        let thread = try committer.start()
+        threads.withLock { $0.append(thread) }
+    }
+
+    /// Takes nothing new, commits what is decided and joins the threads; undecided spans stay in the log.
+    ///
+    /// - Returns: Whether all that was decided is in the table.
+    @discardableResult
+    public func stop(by deadline: MonotonicInstant) -> Bool {
+        let drained = workers.map { worker in
+            let reply = ReplySlot<Bool>()
+            worker.order(.drain(reply))
+            return reply
+        }
+        for reply in drained { _ = reply.take(until: deadline) }
+        committer.stop(by: deadline)
+        let all = threads.withLock { threads in
+            defer { threads = [] }
+            return threads
+        }
+        all.last?.join()
+        let left = gauges.reduce(0) { $0 + $1.keptTraces }
+        if left > 0 {
+            logger.warning(
+                "stopped before the last commit: kept traces are committed after the next start",
+                metadata: ["traces": .count(left)])
+        }
+        for worker in workers { worker.order(.stop) }
+        for thread in all.dropLast() { thread.join() }
+        return left == 0
+    }
+
+    /// New policies decide from each worker's next turn on.
+    public func adopt(_ sampler: Sampler) {
+        self.sampler.withLock { $0 = sampler }
+        for worker in workers { worker.order(.adopt(sampler)) }
+    }
+
+    public var status: RunnerStatus { committer.status }
+
+    /// Of every shard that is owned now.
+    public var gauges: [ShardGauges] { workers.flatMap(\.gauges) }
+
+    /// Whether every worker's loop has turned within the limit.
+    public func isTurning(within limit: Duration) -> Bool {
+        let now = MonotonicInstant.now.milliseconds
+        return workers.allSatisfy { now - $0.lastTurnMilliseconds < limit.wholeMilliseconds }
+    }
+}
