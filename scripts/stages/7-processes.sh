@@ -4,6 +4,6 @@
 # The debug build as a user runs it: demo, real senders and readers, kill -9, full disks.
 # shellcheck source=scripts/lib.sh
 source scripts/lib.sh
-suites=(ReadersTests)
+suites=(ReadersTests ProcessTests)
 if ((${#suites[@]} == 0)); then exit "$nothing_yet"; fi
 for suite in "${suites[@]}"; do run_tests "$suite" --skip-build --filter "^$suite\\."; done
