@@ -20,8 +20,8 @@ final class MemoryTable: TableFiles, @unchecked Sendable {
                 id: 5, name: "tags",
                 type: .map(
                     MapType(
-                        keyID: 6, key: .string, valueID: 7, value: .structure([Field(id: 8, name: "t", type: .string)]))
-                )),
+                        keyID: 6, key: .string, valueID: 7,
+                        value: .structure([Field(id: 8, name: "t", type: .string)])))),
         ])
     static let spec = PartitionSpec(fields: [
         PartitionField(sourceID: 2, fieldID: 1000, name: "start_time_day", transform: .day)

@@ -39,7 +39,8 @@ extension WholeProgram {
                 #expect(try server.stop() == .exited(code: 0))
                 #expect(!server.log.contains(" ERROR "))
                 try Accounting.check(
-                    sent.flatMap(\.spans), in: TableReader(
+                    sent.flatMap(\.spans),
+                    in: TableReader(
                         dataFolder: server.dataFolder, columns: Accounting.columns, folder: folder))
             }
         }

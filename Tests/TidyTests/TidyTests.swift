@@ -41,8 +41,7 @@ import Testing
             "Sources/Commands/ProcessEnvironment.swift", "Sources/Commands/QueryCommand.swift",
             "Sources/QueryEngine/PythonEnvironment.swift", "Sources/QueryEngine/WorkerChannel.swift",
             "Sources/ShardRunner/DeadLetterFolder.swift", "Sources/SpanLog/DataFolder.swift",
-            "Sources/SpanLog/DiskSegmentFiles.swift", "Sources/StateStores/AppendFile.swift",
-            "Sources/StateStores/VerdictFormat.swift",
+            "Sources/SpanLog/DiskSegmentFiles.swift", "Sources/StateStores/VerdictFiles.swift",
         ]
         for path in files.union(systemCalls) {
             let file = SourceText(path: path, text: checkout.text(path) ?? "")
