@@ -28,14 +28,19 @@ extension WholeProgram {
             try server.waitUntilSettled(after: traces[traces.count - 1].traceID)
         }
 
-        private static func text(_ response: ClientResponse) -> String { String(decoding: response.body, as: UTF8.self) }
+        private static func text(_ response: ClientResponse) -> String {
+            String(decoding: response.body, as: UTF8.self)
+        }
 
         // MARK: Health
 
         @Test func `health says who it is, what it keeps and how each part is`() throws {
             try Self.withServer("health") { server, _ in
                 // The query engine comes last.
-                #expect(try waitUntil(.seconds(60)) { try server.json("/health")["components"]?["query"]?["datafusion"]?.text != nil })
+                #expect(
+                    try waitUntil(.seconds(60)) {
+                        try server.json("/health")["components"]?["query"]?["datafusion"]?.text != nil
+                    })
                 let health = try server.json("/health")
                 #expect(health["status"] == "healthy" && health["version"] == "0.1.0" && health["auth"] == "none")
                 for key in ["instance_id", "timestamp"] { #expect(health[key]?.text != nil) }
@@ -144,7 +149,7 @@ extension WholeProgram {
             try Self.withServer("refused") { server, traces in
                 try Self.fill(server, [traces.next(.error)])
                 let statements = [
-                    "CREATE TABLE t AS SELECT 1", "DROP TABLE spans", "INSERT INTO spans VALUES (1)",
+                    "CREATE TABLE t AS SELECT 1", "DROP TABLE spans", "INSERT INTO spans SELECT * FROM spans",
                     "SET datafusion.execution.batch_size = 1", "COPY spans TO '/tmp/x.csv'",
                     "CREATE EXTERNAL TABLE e STORED AS CSV LOCATION '/etc/passwd'",
                 ]
@@ -159,10 +164,12 @@ extension WholeProgram {
                 let form = ClientRequest("POST", url, headers: [("Content-Type", "text/plain")], body: body)
                 #expect(try client.send(form).status == 415)
                 let foreign = ClientRequest(
-                    "POST", url, headers: [("Content-Type", "application/json"), ("Host", "evil.example:8080")], body: body)
+                    "POST", url, headers: [("Content-Type", "application/json"), ("Host", "evil.example:8080")],
+                    body: body)
                 #expect(try client.send(foreign).status == 403)
                 #expect(try server.get(server.adminURL + "/health", headers: [("Host", "evil.example")]).status == 403)
-                #expect(try server.get(server.metricsURL + "/metrics", headers: [("Host", "evil.example")]).status == 403)
+                #expect(
+                    try server.get(server.metricsURL + "/metrics", headers: [("Host", "evil.example")]).status == 403)
                 #expect(try server.get(server.adminURL + "/health", headers: [("Host", "localhost:1")]).status == 200)
                 #expect(try server.rows("SELECT count(*) AS n FROM spans") == [["n": 5]])
             }
@@ -177,9 +184,10 @@ extension WholeProgram {
                 let response = try server.query("SELECT sum(s0.duration_ms + s13.duration_ms) FROM \(names)")
                 #expect(response.status == 504, "\(Self.text(response))")
                 // A new worker takes its time to start.
-                #expect(waitUntil(.seconds(60)) {
-                    (try? server.rows("SELECT count(*) AS n FROM spans")) == [["n": 5]]
-                })
+                #expect(
+                    waitUntil(.seconds(60)) {
+                        (try? server.rows("SELECT count(*) AS n FROM spans")) == [["n": 5]]
+                    })
                 #expect(try server.metric("queries_total{result=\"timeout\"}") == 1)
                 #expect(try server.export(traces.next(.ok).requestBytes).status == 200)
             }

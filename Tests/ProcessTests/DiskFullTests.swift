@@ -44,9 +44,10 @@ extension WholeProgram {
             #expect(accepted.count > 10)
             #expect(response.status == 503)
             #expect(response.header("Retry-After").flatMap { Int($0) } ?? 0 > 0)
-            #expect(waitUntil(.seconds(10)) {
-                (try? server.get(server.adminURL + "/health/ready"))?.status == 503
-            })
+            #expect(
+                waitUntil(.seconds(10)) {
+                    (try? server.get(server.adminURL + "/health/ready"))?.status == 503
+                })
             let ready = try server.get(server.adminURL + "/health/ready")
             #expect(String(decoding: ready.body, as: UTF8.self).contains("disk"))
             let health = try server.json("/health")
@@ -65,7 +66,8 @@ extension WholeProgram {
             try #require(try server.stop() == .exited(code: 0))
             let kept = (accepted + [refused, last]).filter { $0.kind == .error }
             try Accounting.check(
-                kept.flatMap(\.spans), in: TableReader(
+                kept.flatMap(\.spans),
+                in: TableReader(
                     dataFolder: server.dataFolder, columns: Accounting.columns, folder: server.folder))
         }
 

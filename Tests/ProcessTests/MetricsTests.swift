@@ -52,7 +52,9 @@ extension WholeProgram {
                 names += dropped.map { "spans_dropped_total{reason=\"\($0)\"}" }
                 names += ["kept", "dropped", "forgotten"].map { "late_spans_total{decision=\"\($0)\"}" }
                 names += ["conflict", "failed"].map { "iceberg_commits_total{result=\"\($0)\"}" }
-                names += ["spans_rejected_total{reason=\"invalid_id\"}", "decode_errors_total{format=\"otlp_protobuf\"}"]
+                names += [
+                    "spans_rejected_total{reason=\"invalid_id\"}", "decode_errors_total{format=\"otlp_protobuf\"}",
+                ]
                 names += ["retention", "corruption", "undecodable"].map { "spans_lost_total{reason=\"\($0)\"}" }
                 names += ["spans_exported_total{sink=\"iceberg\"}", "buffer_traces_current", "buffer_spans_current"]
                 names += ["iceberg_duplicate_rows_total", "fenced_partitions_total"]
@@ -90,9 +92,11 @@ extension WholeProgram {
                 var waiting = traces.next(.ok).request
                 waiting.spans.removeFirst()
                 #expect(try server.export(waiting.encoded()).status == 200)
-                #expect(waitUntil(.seconds(20)) {
-                    (try? server.metric("buffer_spans_current")) == 4 && (try? server.metric("late_spans_total{decision=\"kept\"}")) == 1
-                })
+                #expect(
+                    waitUntil(.seconds(20)) {
+                        (try? server.metric("buffer_spans_current")) == 4
+                            && (try? server.metric("late_spans_total{decision=\"kept\"}")) == 1
+                    })
                 let page = MetricsPage(try server.metricsPage())
                 for what in ["traces", "spans"] {
                     let parts = [
@@ -108,9 +112,10 @@ extension WholeProgram {
                 #expect(page["buffer_traces_current"] == 1)
                 #expect(page["late_spans_total{decision=\"kept\"}"] == 1)
                 #expect(page["late_spans_total{decision=\"dropped\"}"] == 1)
-                #expect(waitUntil(.seconds(20)) {
-                    (try? server.metric("spans_exported_total{sink=\"iceberg\"}")) == 22
-                })
+                #expect(
+                    waitUntil(.seconds(20)) {
+                        (try? server.metric("spans_exported_total{sink=\"iceberg\"}")) == 22
+                    })
                 #expect(try server.stop() == .exited(code: 0))
             }
         }

@@ -20,7 +20,7 @@ extension Service {
     static func logOptions(_ settings: Settings) -> LogOptions {
         var options = LogOptions()
         options.diskBytes = settings.app.maximumDiskBytes
-        options.reserveBytes = 2 * settings.storage.iceberg.targetFileBytes + (64 << 20)
+        options.reserveBytes = 2 * settings.storage.iceberg.targetFileBytes + (64 << 20)  // as Settings checks
         return options
     }
 
