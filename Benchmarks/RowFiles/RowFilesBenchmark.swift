@@ -44,7 +44,8 @@ enum RowFilesBenchmark {
         let seconds = cpuSeconds() - before
         let bytes = written.reduce(0) { $0 + $1.fileSizeBytes }
         print(
-            "\(Int(Double(rows) / seconds)) rows per CPU s, \(seconds) CPU s, \(bytes / max(Int64(rows), 1)) bytes a row, "
+            "\(Int(Double(rows) / seconds)) rows per CPU s, \(seconds) CPU s, "
+                + "\(bytes / max(Int64(rows), 1)) bytes a row, "
                 + "peak: process \(residentMegabytes()) MB, arrow \(ParquetMemory.peakBytes >> 20) MB")
         for file in written {
             if keeps { print(file.path) } else { ParquetFile.remove(String(file.path.dropFirst(7))) }

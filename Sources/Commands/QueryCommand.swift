@@ -14,8 +14,8 @@ enum QueryCommand {
     static let declaration = Command(
         "query", "Run SQL over the table of kept spans",
         details: """
-            The table is `spans`, and also `<namespace>.<table_name>`. Only reading is allowed. Needs no running server: \
-            it reads the catalog that the settings name.
+            The table is `spans`, and also `<namespace>.<table_name>`. Only reading is allowed. Needs no running \
+            server: it reads the catalog that the settings name.
             """,
         options: CommandSettings.options + [
             Option("format", .choice(["table", "json", "csv", "arrow"]), default: "table", "How to print the answer"),
@@ -49,7 +49,8 @@ enum QueryCommand {
     private static func answer(_ request: QueryRequest, settings: Settings) throws -> QueryAnswer {
         guard access(settings.storage.iceberg.catalogDatabase, F_OK) == 0 else {
             throw QueryError(
-                .unavailable, "no catalog at \(settings.storage.iceberg.catalogDatabase): "
+                .unavailable,
+                "no catalog at \(settings.storage.iceberg.catalogDatabase): "
                     + "start `tss serve` first, or name the data folder with --data-dir")
         }
         let table = try EmbeddedTable(settings)

@@ -66,7 +66,8 @@ public final class Connection {
                 guard try query("PRAGMA journal_mode=WAL") == [[.text("wal")]] else {
                     throw DatabaseError(.denied, resultCode: SQLITE_CANTOPEN, "the file system allows no shared memory")
                 }
-            } catch where error.code == .busy && waitedMilliseconds < timeoutMilliseconds {
+            } catch {
+                guard error.code == .busy, waitedMilliseconds < timeoutMilliseconds else { throw error }
                 sqlite3_sleep(pauseMilliseconds)
                 waitedMilliseconds += pauseMilliseconds
             }

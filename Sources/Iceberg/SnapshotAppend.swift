@@ -129,7 +129,8 @@ public struct SnapshotAppend: Sendable {
             ])
     }
 
-    /// The manifest of the new files, made anew only when the table's spec or schema has changed since the last attempt.
+    /// The manifest of the new files, made anew only when the table's spec or schema has changed since the last
+    /// attempt.
     private mutating func newManifest(
         on metadata: TableMetadata, sequenceNumber: Int64, _ staged: inout [StagedFile]
     ) throws(TableFormatError) -> [ManifestFile] {

@@ -113,7 +113,9 @@ public final class SQLiteCatalog: Catalog {
                         """, key(identifier) + [.text(location)])
                 }
             }
-        } catch where error.code == .alreadyExists {
+        } catch {
+            // Another error may have come after the row was there: then the file must stay.
+            guard error.code == .alreadyExists else { throw error }
             discard(location)
             throw Self.alreadyExists(identifier)
         }
@@ -151,9 +153,9 @@ public final class SQLiteCatalog: Catalog {
         let location = try write(changed, version: version)
         do {
             try swap(identifier, from: table.metadataLocation, to: location)
-        } catch where error.code != .unknown {
+        } catch {
             // Surely not applied: nobody refers to the file.
-            discard(location)
+            if error.code != .unknown { discard(location) }
             throw error
         }
         deleteForgotten(before: table.metadata, after: changed)

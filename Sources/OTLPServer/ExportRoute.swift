@@ -37,10 +37,10 @@ struct ExportRoute: Sendable {
             refuse(request, error, responder)
             return
         }
-        metrics.spansRejected[.invalidID].add(summary.rejectedCount)
         let answer = Self.success(rejected: summary.rejectedCount)
-        guard summary.spanCount > summary.rejectedCount else {
-            // Nothing that the log need keep.
+        // `spanCount` is of usable spans alone: one of them is enough to need the log.
+        guard summary.spanCount > 0 else {
+            metrics.spansRejected[.invalidID].add(summary.rejectedCount)
             responder.answer(answer)
             return
         }
@@ -49,6 +49,8 @@ struct ExportRoute: Sendable {
             metrics.otlpParkedRequests.add(-1)
             switch result {
             case .durable:
+                // Only now is the sender told; a request that comes again is counted then.
+                metrics.spansRejected[.invalidID].add(summary.rejectedCount)
                 metrics.otlpRequestDuration.observe(.now - startedAt)
                 responder.answer(answer)
             case .unavailable(let seconds, let cause):
@@ -76,7 +78,8 @@ struct ExportRoute: Sendable {
         if rejected > 0 {
             writer.message(1) { partial in
                 partial.int(1, Int64(rejected))
-                partial.string(2, "\(rejected) spans have no valid trace id (16 bytes) or span id (8 bytes), not all zero")
+                partial.string(
+                    2, "\(rejected) spans have no valid trace id (16 bytes) or span id (8 bytes), not all zero")
             }
         }
         return HTTPResponse(status: 200, contentType: mediaType, body: writer.bytes)

@@ -26,7 +26,9 @@ extension LocalFiles {
                 switch status.st_mode & S_IFMT {
                 case S_IFDIR: pending.append((path, depth + 1))
                 case S_IFREG:
-                    guard found.count < limit else { throw StorageError(.tooLarge, "\(prefix) has more than \(limit) files") }
+                    guard found.count < limit else {
+                        throw StorageError(.tooLarge, "\(prefix) has more than \(limit) files")
+                    }
                     let modified = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
                     found.append(
                         StoredObject(

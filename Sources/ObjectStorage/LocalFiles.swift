@@ -109,8 +109,9 @@ public final class LocalFiles: ObjectStore {
         }
         do {
             try Self.syncDirectory(parent.isEmpty ? "/" : parent)
-        } catch where error.code == .denied && directory.utf8.count <= root.utf8.count {
+        } catch {
             // Above the root the directories are the administrator's, and may not be readable for us.
+            guard error.code == .denied, directory.utf8.count <= root.utf8.count else { throw error }
         }
     }
 

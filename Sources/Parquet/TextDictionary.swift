@@ -6,8 +6,8 @@ struct TextDictionary: ~Copyable {
     private(set) var bytes: ColumnMemory<UInt8>
     private(set) var ends: ColumnMemory<UInt32>
     private var hashes: ColumnMemory<UInt32>
-    /// Numbers, open-addressed by hash; -1 is free. At most half are taken.
-    private var slots: ColumnMemory<Int32>
+    /// Hash in the upper half, number + 1 in the lower, open-addressed; 0 is free. At most half are taken.
+    private var slots: ColumnMemory<UInt64>
 
     private static let smallestTable = 1024
     /// Random at every start: no sender can choose texts that meet in one slot.
@@ -18,7 +18,7 @@ struct TextDictionary: ~Copyable {
         ends = ColumnMemory(capacity: 1 << 10)
         hashes = ColumnMemory(capacity: 1 << 10)
         slots = ColumnMemory(capacity: Self.smallestTable)
-        slots.append(repeating: -1, count: Self.smallestTable)
+        slots.append(repeating: 0, count: Self.smallestTable)
     }
 
     var count: Int { ends.count }
@@ -29,7 +29,7 @@ struct TextDictionary: ~Copyable {
         hashes.removeAll()
         let size = slots.count
         slots.removeAll()
-        slots.append(repeating: -1, count: size)
+        slots.append(repeating: 0, count: size)
     }
 
     /// The number of the text, which is added when it is new; with U+FFFD for each part that is not UTF-8.
@@ -54,9 +54,12 @@ struct TextDictionary: ~Copyable {
         let mask = slots.count &- 1
         var slot = Int(hash) & mask
         while true {
-            let number = slots.base[slot]
-            if number < 0 { return nil }
-            if hashes.base[Int(number)] == hash, holds(text, Int(number)) { return number }
+            let entry = slots.base[slot]
+            if entry == 0 { return nil }
+            let number = Int(truncatingIfNeeded: entry & 0xFFFF_FFFF) &- 1
+            if UInt32(truncatingIfNeeded: entry >> 32) == hash, holds(text, number) {
+                return Int32(truncatingIfNeeded: number)
+            }
             slot = (slot &+ 1) & mask
         }
     }
@@ -84,21 +87,23 @@ struct TextDictionary: ~Copyable {
 
     private mutating func rebuild(size: Int) {
         slots.removeAll()
-        slots.append(repeating: -1, count: size)
+        slots.append(repeating: 0, count: size)
         for number in 0..<hashes.count { enter(Int32(number), hashes.base[number]) }
     }
 
     private func enter(_ number: Int32, _ hash: UInt32) {
         let mask = slots.count &- 1
         var slot = Int(hash) & mask
-        while slots.base[slot] >= 0 { slot = (slot &+ 1) & mask }
-        slots.base[slot] = number
+        while slots.base[slot] != 0 { slot = (slot &+ 1) & mask }
+        slots.base[slot] = UInt64(hash) << 32 | UInt64(number + 1)
     }
 
     private static func areEqual(_ one: UnsafeRawPointer, _ other: UnsafeRawPointer, _ count: Int) -> Bool {
         if count < 8 {
             for offset in 0..<count {
-                if one.load(fromByteOffset: offset, as: UInt8.self) != other.load(fromByteOffset: offset, as: UInt8.self) {
+                if one.load(fromByteOffset: offset, as: UInt8.self)
+                    != other.load(fromByteOffset: offset, as: UInt8.self)
+                {
                     return false
                 }
             }

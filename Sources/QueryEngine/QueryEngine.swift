@@ -107,7 +107,8 @@ public final class QueryEngine: Sendable {
             putBack(worker)
             return QueryAnswer(
                 columns: answer.columns, body: answer.body, rowCount: answer.rowCount,
-                isTruncated: answer.isTruncated, elapsedMilliseconds: (MonotonicInstant.now - startedAt).wholeMilliseconds,
+                isTruncated: answer.isTruncated,
+                elapsedMilliseconds: (MonotonicInstant.now - startedAt).wholeMilliseconds,
                 fileCount: scan.total, scannedFileCount: scan.paths.count)
         } catch {
             switch error {
@@ -136,7 +137,8 @@ public final class QueryEngine: Sendable {
         if let error, liveCount == 0 { throw QueryError(.unavailable, error) }
         guard let worker = idle.take(until: deadline) else {
             throw QueryError(
-                .unavailable, "all \(options.workerCount) query workers were busy for "
+                .unavailable,
+                "all \(options.workerCount) query workers were busy for "
                     + "\(options.timeout): try again, or set observability.query.workers")
         }
         return worker
@@ -181,7 +183,8 @@ public final class QueryEngine: Sendable {
     private func startWorker(_ slot: Int) throws(QueryError) -> QueryWorker {
         guard let python = PythonEnvironment.find(configured: options.pythonPath) else {
             throw QueryError(
-                .unavailable, "no Python environment for queries at \(options.pythonPath ?? PythonEnvironment.relativePath): "
+                .unavailable,
+                "no Python environment for queries at \(options.pythonPath ?? PythonEnvironment.relativePath): "
                     + "run `make setup`")
         }
         let worker = try QueryWorker(slot: slot, python: python, options: options, launcher: launcher)
@@ -197,6 +200,7 @@ public final class QueryEngine: Sendable {
 
     /// False when the engine stops meanwhile.
     private func pause(_ duration: Duration) -> Bool {
-        stopping.wait(until: MonotonicInstant.now + duration) { self.state.withLock { $0.isStopping } ? true : nil } == nil
+        stopping.wait(until: MonotonicInstant.now + duration) { self.state.withLock { $0.isStopping } ? true : nil }
+            == nil
     }
 }

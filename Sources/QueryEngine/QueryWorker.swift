@@ -122,7 +122,8 @@ final class QueryWorker: Sendable {
                 guard body.count + frame.payload.count <= answerLimitBytes else {
                     throw .unusable(
                         QueryError(
-                            .resources, "the answer is larger than \(answerLimitBytes) bytes: "
+                            .resources,
+                            "the answer is larger than \(answerLimitBytes) bytes: "
                                 + "select fewer columns or rows"))
                 }
                 body += frame.payload

@@ -6,6 +6,7 @@ extension Loader {
     mutating func check() {
         settings.app.maximumBufferBytes = max(settings.app.maximumBufferBytes, Self.smallestBufferBytes)
         checkWaits()
+        checkDisk()
         checkSampling()
         resolveCatalog()
         checkPorts()
@@ -21,6 +22,20 @@ extension Loader {
         if let place = places[key] {
             problems.warning(at: place, key: key, "longer than app.inactivity_timeout_secs, which is taken")
         }
+    }
+
+    /// What flush and commit alone may use of the disk budget: two files on their way, and what belongs to them.
+    static func diskReserveBytes(targetFileBytes: Int) -> Int { 2 * targetFileBytes + (64 << 20) }
+
+    /// A budget that the reserve eats up would refuse every request.
+    private mutating func checkDisk() {
+        let reserve = Self.diskReserveBytes(targetFileBytes: settings.storage.iceberg.targetFileBytes)
+        guard settings.app.maximumDiskBytes <= reserve else { return }
+        let key = "app.max_disk_bytes"
+        problems.error(
+            at: places[key] ?? places["storage.iceberg.target_file_bytes"] ?? .builtIn, key: key,
+            "\(settings.app.maximumDiskBytes) leaves no room for spans: \(reserve) are kept for commits "
+                + "(2 × storage.iceberg.target_file_bytes + 64 MiB)")
     }
 
     private mutating func checkSampling() {

@@ -293,7 +293,9 @@ final class Committer: Sendable {
             state.status.lastSnapshotID = receipt.snapshotID ?? state.status.lastSnapshotID
             state.status.committedSpanCount += receipt.rowCount
             state.status.committedTraceCount += Int64(receipt.traceCount)
-            state.status.tableRowCount = receipt.metadata.currentSnapshot?.summary["total-records"].flatMap { Int64($0) }
+            state.status.tableRowCount = receipt.metadata.currentSnapshot?.summary["total-records"].flatMap {
+                Int64($0)
+            }
         }
         let ids = Array(receipt.committed.keys)
         waitForAll { .committed(ids, $0) }

@@ -86,6 +86,8 @@ public final class ShardRunner: Sendable {
     /// - Returns: Whether all that was decided is in the table.
     @discardableResult
     public func stop(by deadline: MonotonicInstant) -> Bool {
+        // Never started: nobody would answer.
+        guard threads.withLock({ !$0.isEmpty }) else { return true }
         let drained = workers.map { worker in
             let reply = ReplySlot<Bool>()
             worker.order(.drain(reply))

@@ -28,7 +28,9 @@ public final class DataFolder: Sendable {
             guard code == EWOULDBLOCK else { throw FileError(errno: code, "cannot lock \(file)") }
             throw FileError(
                 .denied,
-                "data folder \(self.path) is in use by \(owner): stop that process, or set app.data_dir to another folder")
+                "data folder \(self.path) is in use by \(owner): "
+                    + "stop that process, or set app.data_dir to another folder"
+            )
         }
         let text = Array("\(getpid())\n".utf8)
         _ = ftruncate(descriptor, 0)

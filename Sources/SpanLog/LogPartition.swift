@@ -76,10 +76,12 @@ final class LogPartition: SpanSource {
     // MARK: The sync thread
 
     private func run() {
-        guard var log = log.withLock({ log -> PartitionLog? in
-            defer { log = nil }
-            return log
-        }) else { return }
+        guard
+            var log = log.withLock({ log -> PartitionLog? in
+                defer { log = nil }
+                return log
+            })
+        else { return }
         while true {
             let ticket = wakeup.ticket()
             let (group, moment) = queue.withLock { queue in

@@ -17,7 +17,7 @@ public import TraceModel
 /// late spans of a forgotten trace are judged anew, and counted. Files older than the time to live are deleted.
 /// Records that make no sense (a torn tail, a foreign file) are skipped and counted.
 ///
-/// Source: Documentation/Positions.md, "What is remembered".
+/// Source: Documentation/Positions.md, "INGEST, DECIDE".
 public final class VerdictFiles: VerdictStore {
     public struct Options: Sendable {
         /// How long a verdict is kept, on the stream clock (1 h).
@@ -176,7 +176,9 @@ public final class VerdictFiles: VerdictStore {
         var buffer = [UInt8](repeating: 0, count: recordBytes << 12)
         var held = 0
         while true {
-            let count = buffer.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + held, $0.count - held) }
+            let count = buffer.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress! + held, $0.count - held)
+            }
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { break }
             held += count
@@ -204,7 +206,9 @@ public final class VerdictFiles: VerdictStore {
             UInt64(bitPattern: record.tick.value) << 16 | UInt64(record.reason.rawValue) << 8
             | UInt64(record.verdict.rawValue)
         for word in [record.traceID.high, record.traceID.low, tail] {
-            for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
+            for shift in stride(from: 0, to: 64, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+            }
         }
     }
 

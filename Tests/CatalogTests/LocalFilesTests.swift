@@ -1,7 +1,8 @@
 import Foundation
 import Glibc
-@testable import ObjectStorage
 import Testing
+
+@testable import ObjectStorage
 
 @Suite struct LocalFilesTests {
     @Test func `an object comes back as it was written, in directories that are made`() throws {

@@ -35,7 +35,8 @@ struct LogBench {
             let batch = try reader.read(from: next, limitBytes: 100, segments: log.segments, files: disk)
             guard let last = batch.entries.last else { return records }
             for entry in batch.entries {
-                records.append((entry.record.offset, entry.record.timestampMilliseconds, Array(batch.bytes[entry.body])))
+                records.append(
+                    (entry.record.offset, entry.record.timestampMilliseconds, Array(batch.bytes[entry.body])))
             }
             next = last.record.offset + 1
         }

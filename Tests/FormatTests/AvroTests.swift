@@ -87,7 +87,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "1", "\"nothing\"", "[]", "{\"type\":\"record\",\"name\":\"r\"}", "{\"type\":\"fixed\",\"name\":\"f\",\"size\":-1}",
+        "", "1", "\"nothing\"", "[]", "{\"type\":\"record\",\"name\":\"r\"}",
+        "{\"type\":\"fixed\",\"name\":\"f\",\"size\":-1}",
         "{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"a\",\"type\":\"r\"}]}",
         "[{\"type\":\"fixed\",\"name\":\"f\",\"size\":1},{\"type\":\"fixed\",\"name\":\"f\",\"size\":1}]",
     ])

@@ -18,7 +18,10 @@ final class MemoryTable: TableFiles, @unchecked Sendable {
             Field(id: 4, name: "share", type: .double),
             Field(
                 id: 5, name: "tags",
-                type: .map(MapType(keyID: 6, key: .string, valueID: 7, value: .structure([Field(id: 8, name: "t", type: .string)])))),
+                type: .map(
+                    MapType(
+                        keyID: 6, key: .string, valueID: 7,
+                        value: .structure([Field(id: 8, name: "t", type: .string)])))),
         ])
     static let spec = PartitionSpec(fields: [
         PartitionField(sourceID: 2, fieldID: 1000, name: "start_time_day", transform: .day)
@@ -79,7 +82,8 @@ final class MemoryTable: TableFiles, @unchecked Sendable {
 
     /// A file with statistics that are unlike those of other numbers.
     static func file(_ number: Int, day: Int32? = 20_000) -> DataFile {
-        var file = DataFile(path: "file:///t/data/\(number).parquet", day: day, recordCount: Int64(number + 1), fileSizeBytes: 1_000)
+        var file = DataFile(
+            path: "file:///t/data/\(number).parquet", day: day, recordCount: Int64(number + 1), fileSizeBytes: 1_000)
         file.columnSizes = [1: 10, 3: Int64(number)]
         file.valueCounts = [1: Int64(number + 1), 3: Int64(number + 1)]
         file.nullValueCounts = [1: 0, 3: 0]

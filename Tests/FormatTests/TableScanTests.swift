@@ -65,7 +65,7 @@ import Testing
     ])
     func `days are rounded down before 1970 too`(microseconds: Int64, day: Int32) throws {
         let table = MemoryTable()
-        try table.append([MemoryTable.file(1, day: day - 1), MemoryTable.file(2, day: day), MemoryTable.file(3, day: day + 1)])
+        try table.append((0..<3).map { MemoryTable.file($0, day: day - 1 + Int32($0)) })
         let filter = ColumnFilter("start_time", .equal(.long(microseconds)))
         #expect(try TableScan(table.metadata, where: [filter]).plan(table).files.map(\.day) == [day])
     }
@@ -160,14 +160,14 @@ import Testing
                 start: day.map { Int64($0) * dayMicroseconds + Int64.random(in: 0..<dayMicroseconds, using: &random) },
                 duration: Bool.random(using: &random) ? base + Int64.random(in: 0...9, using: &random) : nil,
                 share: [nil, .nan, -0.0, 0.0, 1.5, -2.5].randomElement(using: &random)!,
-                trace: String(UInt8.random(in: 0...255, using: &random), radix: 16))
+                trace: randomTrace(&random))
         }
         var file = DataFile(
             path: "file:///t/data/\(number)", day: day, recordCount: Int64(rows.count), fileSizeBytes: 1)
         for (id, values) in [
             (Int32(2), rows.map { $0.start.map { Literal.long($0) } }),
-            (3, rows.map { $0.duration.map { Literal.long($0) } }), (4, rows.map { $0.share.map { Literal.double($0) } }),
-            (1, rows.map { Literal.string($0.trace) }),
+            (3, rows.map { $0.duration.map { Literal.long($0) } }),
+            (4, rows.map { $0.share.map { Literal.double($0) } }), (1, rows.map { Literal.string($0.trace) }),
         ] {
             let ordered = values.compactMap { $0 }.filter { $0.order(against: $0) != nil }
             file.valueCounts[id] = Int64(values.count)
@@ -178,14 +178,23 @@ import Testing
         return (file, rows)
     }
 
+    private static func randomTrace(_ random: inout SeededRandom) -> String {
+        String(UInt8.random(in: 0...255, using: &random), radix: 16)
+    }
+
+    /// At a day's first microsecond, just before or just after.
+    private static func randomTime(_ random: inout SeededRandom) -> Int64 {
+        Int64.random(in: -3...4, using: &random) * dayMicroseconds + Int64.random(in: -1...1, using: &random)
+    }
+
     private static func randomFilter(_ random: inout SeededRandom) -> ColumnFilter {
         let (column, values): (String, [Literal]) =
             switch Int.random(in: 0..<4, using: &random) {
             case 0:
-                ("start_time", (0..<3).map { _ in .long(Int64.random(in: -3...4, using: &random) * dayMicroseconds + [0, -1, 1].randomElement(using: &random)!) })
+                ("start_time", (0..<3).map { _ in .long(randomTime(&random)) })
             case 1: ("duration_ms", (0..<3).map { _ in .long(Int64.random(in: -2...55, using: &random)) })
             case 2: ("share", [.double(0), .double(-0.0), .double(1.5), .double(-3)].shuffled(using: &random))
-            default: ("trace_id", (0..<3).map { _ in .string(String(UInt8.random(in: 0...255, using: &random), radix: 16)) })
+            default: ("trace_id", (0..<3).map { _ in .string(randomTrace(&random)) })
             }
         let value = values[0]
         let tests: [ColumnFilter.Test] = [

@@ -226,19 +226,22 @@ struct ParquetFileTests {
 
     @Test func `calls that do not fit the schema are refused`() throws {
         let folder = try Folder()
-        #expect(misuse(folder.file("a.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
-            var numbers = Int64Column()
-            numbers.append(1)
-            try writer.beginRowGroup()
-            try writer.write(numbers)
-        } == .misused)
-        #expect(misuse(folder.file("b.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
-            try writer.beginRowGroup()
-            try writer.endRowGroup()
-        } == .misused)
-        #expect(misuse(folder.file("c.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
-            try writer.endRowGroup()
-        } == .misused)
+        #expect(
+            misuse(folder.file("a.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
+                var numbers = Int64Column()
+                numbers.append(1)
+                try writer.beginRowGroup()
+                try writer.write(numbers)
+            } == .misused)
+        #expect(
+            misuse(folder.file("b.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
+                try writer.beginRowGroup()
+                try writer.endRowGroup()
+            } == .misused)
+        #expect(
+            misuse(folder.file("c.parquet")) { (writer: inout ParquetWriter) throws(ParquetError) in
+                try writer.endRowGroup()
+            } == .misused)
         #expect(folder.names == [])
     }
 
@@ -256,7 +259,7 @@ struct ParquetFileTests {
 }
 
 struct TextColumnTests {
-    /// Texts of a few or of many different values, some null, written through a dictionary that fits into a page or not.
+    /// Few or many different texts, some null, through a dictionary that fits into a page or not.
     @Test(arguments: [1, 3, 100, 5000], [1 << 20, 200])
     func `texts come back through a dictionary, and without one when it grows too large`(
         different: Int, dictionaryBytes: Int
@@ -303,6 +306,8 @@ struct TextColumnTests {
         let whole = try (0..<3).flatMap { try reader.texts(of: always, rowGroup: $0) }
         #expect(zip(whole, expected).allSatisfy { $1 == nil || $0 == $1 })
         #expect(summary.columns[0].nullCount == Int64(expected.count { $0 == nil }))
-        #expect(summary.columns[0].bounds?.minimum == expected.compactMap { $0 }.map { Array($0.utf8) }.min { $0.lexicographicallyPrecedes($1) })
+        #expect(
+            summary.columns[0].bounds?.minimum
+                == expected.compactMap { $0 }.map { Array($0.utf8) }.min { $0.lexicographicallyPrecedes($1) })
     }
 }

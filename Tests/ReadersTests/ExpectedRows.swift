@@ -4,7 +4,8 @@ import TraceModel
 
 /// What a reader must see of a span, made from what the sender meant and not from bytes.
 ///
-/// Values are tagged: `["int","5"]`, `["double","<bits>"]`, `["bytes","<hex>"]`, `["list",[…]]`, `["map",[[key, value], …]]`.
+/// Values are tagged: `["int","5"]`, `["double","<bits>"]`, `["bytes","<hex>"]`, `["list",[…]]`,
+/// `["map",[[key, value], …]]`.
 enum ExpectedRows {
     struct Origin {
         var request: GeneratedRequest

@@ -34,7 +34,8 @@ enum SampleSpans {
         GeneratedAttribute(
             "map",
             .keyValueList([
-                GeneratedAttribute("deeper", .keyValueList([GeneratedAttribute("list", .array([.int(.max), .double(0.1)]))])),
+                GeneratedAttribute(
+                    "deeper", .keyValueList([GeneratedAttribute("list", .array([.int(.max), .double(0.1)]))])),
                 GeneratedAttribute("", .string("\"\\\n\u{1}\u{7F}/")),
                 GeneratedAttribute("same", 1), GeneratedAttribute("same", 2),
             ])),

@@ -49,6 +49,16 @@ struct SettingsLoadingTests {
             ])
     }
 
+    @Test func `a disk budget that the reserve for commits eats up is refused`() {
+        #expect(
+            refusal("app: {max_disk_bytes: 104857600}") == [
+                "conf/tss.yaml:1:23: app.max_disk_bytes: 104857600 leaves no room for spans: 335544320 are kept for "
+                    + "commits (2 × storage.iceberg.target_file_bytes + 64 MiB)"
+            ])
+        #expect(
+            refusal("app: {max_disk_bytes: 104857600}\nstorage: {iceberg: {target_file_bytes: 1048576}}") == [])
+    }
+
     @Test func `the environment stands above the file`() throws {
         let yaml = "app: {instance_id: file, evaluation_workers: 2}\notlp: {http_port: 1}\n"
         let loaded = try load(yaml, ["TSS__APP__INSTANCE_ID": "42", "TSS__OTLP__HTTP_PORT": "2"])

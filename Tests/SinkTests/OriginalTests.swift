@@ -4,8 +4,9 @@ import Parquet
 import Pipeline
 import ProtobufWriter
 import Testing
-@testable import TraceGenerator
 import TraceModel
+
+@testable import TraceGenerator
 
 /// Spans that the columns cannot hold as they were sent.
 struct OriginalTests {

@@ -109,7 +109,8 @@ struct RowFilesTests {
         options.rowGroupRows = 16
         let files = try ParquetRowFiles(table: Rows.table(), options: options)
         let messages = (0..<20 as Range<UInt64>).map { message in
-            Rows.message((0..<5 as Range<UInt64>).map { Rows.span(trace: 1 + ($0 + message) % 7, span: message * 5 + $0 + 1) })
+            Rows.message(
+                (0..<5 as Range<UInt64>).map { Rows.span(trace: 1 + ($0 + message) % 7, span: message * 5 + $0 + 1) })
         }
         let written = try files.write(
             Rows.sampled(messages, firstOffset: 100, partition: 3), source: Rows.source, directory: folder.uri,
@@ -214,7 +215,8 @@ struct RowFilesTests {
         let folder = try Folder()
         let files = try ParquetRowFiles(table: Rows.table())
         let spans = [
-            Rows.span(trace: 1, span: 1, start: 20_000 * Self.day), Rows.span(trace: 1, span: 2, start: 20_001 * Self.day),
+            Rows.span(trace: 1, span: 1, start: 20_000 * Self.day),
+            Rows.span(trace: 1, span: 2, start: 20_001 * Self.day),
         ]
         let traces = try Rows.sampled([Rows.message(spans)])
         _ = try files.write([traces[0].onlySpan(1)], source: Rows.source, directory: folder.uri, name: "n")

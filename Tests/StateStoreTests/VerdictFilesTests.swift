@@ -25,7 +25,9 @@ import TraceModel
     private func files() -> VerdictFiles { VerdictFiles(folder: folder, logger: .none) }
 
     @Test func `what was appended is there after a restart, for its own partition only`() {
-        let records = (1...100).map { record($0, tick: 17_000_000_000 + Int64($0) * 30, $0 % 2 == 0 ? .sampled : .notSampled) }
+        let records = (1...100).map {
+            record($0, tick: 17_000_000_000 + Int64($0) * 30, $0 % 2 == 0 ? .sampled : .notSampled)
+        }
         files().append(records, of: id)
         let other = PartitionID(source: id.source, partition: 4)
         #expect(Set(files().load(id, at: StreamTick(17_000_003_000))) == Set(records))

@@ -31,9 +31,12 @@ struct Checkout {
         return try? String(contentsOf: top.appending(path: path), encoding: .utf8)
     }
 
+    /// Every Swift file, read once for all tests: finding out what is code takes seconds in a debug build.
+    private static let swiftFiles = current.paths().filter { $0.hasSuffix(".swift") }
+        .map { SourceText(path: $0, text: current.text($0) ?? "") }
+
     func swiftFiles(_ folders: String...) -> [SourceText] {
-        folders.flatMap { paths(below: $0) }.filter { $0.hasSuffix(".swift") }
-            .map { SourceText(path: $0, text: text($0) ?? "") }
+        Self.swiftFiles.filter { file in folders.contains { file.path.hasPrefix($0 + "/") } }
     }
 
     private func isFolder(_ path: String) -> Bool {

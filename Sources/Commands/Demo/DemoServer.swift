@@ -29,7 +29,9 @@ final class DemoServer {
         adminURL = "http://127.0.0.1:\(ports[1])"
         metricsURL = "http://127.0.0.1:\(ports[2])"
         let log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        guard log >= 0 else { throw DemoFailure(message: "cannot write \(logPath): \(String(cString: strerror(errno)))") }
+        guard log >= 0 else {
+            throw DemoFailure(message: "cannot write \(logPath): \(String(cString: strerror(errno)))")
+        }
         defer { close(log) }
         guard let program = ProgramPath.absolute else { throw DemoFailure(message: "cannot find this program's file") }
         var command = ChildCommand(path: program)

@@ -9,11 +9,14 @@ enum ServeCommand {
     static let declaration = Command(
         "serve", "Take spans, decide about traces, keep those that matter",
         details: """
-            Without any configuration it takes OTLP/HTTP on 127.0.0.1:4318, keeps its data in ./data and answers health, \
-            metrics and queries on 127.0.0.1:8080. Settings come from a YAML file and from TSS__SECTION__KEY variables.
+            Without any configuration it takes OTLP/HTTP on 127.0.0.1:4318, keeps its data in ./data and answers \
+            health, metrics and queries on 127.0.0.1:8080. Settings come from a YAML file and from \
+            TSS__SECTION__KEY variables.
             """,
         options: CommandSettings.options + [
-            Option("dev", .flag, "Short waits for trying it out: decisions after 2 s, commits every 1 s, a line for each decision"),
+            Option(
+                "dev", .flag,
+                "Short waits for trying it out: decisions after 2 s, commits every 1 s, a line for each decision"),
             Option("check-config", .flag, "Read the configuration, say what is wrong with it, and end"),
             Option("print-config", .flag, "Print the effective configuration, without secrets, and end"),
         ])

@@ -7,19 +7,20 @@ internal import Settings
 internal import ShardRunner
 internal import StateStores
 internal import Telemetry
+internal import Threads
 internal import TraceBuffering
 internal import TraceModel
 
 // Settings are the user's words; options are what each part takes.
 extension Service {
     private static func ticks(_ duration: Duration) -> Int64 {
-        max(1, duration.components.seconds * 1000 / StreamTick.millisecondsPerTick)
+        max(1, duration.wholeMilliseconds / StreamTick.millisecondsPerTick)
     }
 
     static func logOptions(_ settings: Settings) -> LogOptions {
         var options = LogOptions()
         options.diskBytes = settings.app.maximumDiskBytes
-        options.reserveBytes = 2 * settings.storage.iceberg.targetFileBytes + (64 << 20)
+        options.reserveBytes = 2 * settings.storage.iceberg.targetFileBytes + (64 << 20)  // as Settings checks
         return options
     }
 

@@ -138,9 +138,11 @@ final class Service: Sendable {
             metricsPage: { [metrics, health] in
                 health.refresh(metrics)
                 let page = metrics.page(accept: $0)
-                return MetricsPage(contentType: page.contentType, text: page.text) })
+                return MetricsPage(contentType: page.contentType, text: page.text)
+            })
         let opened = Servers(
-            otlp: settings.otlp.isEnabled ? try attempt("set TSS__OTLP__HTTP_PORT, or otlp.enabled: false") { try makeOTLPServer() } : nil,
+            otlp: settings.otlp.isEnabled
+                ? try attempt("set TSS__OTLP__HTTP_PORT, or otlp.enabled: false") { try makeOTLPServer() } : nil,
             admin: try attempt("set TSS__OBSERVABILITY__HEALTH_PORT") {
                 try AdminServer(
                     serverOptions(

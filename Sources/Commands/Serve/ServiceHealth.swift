@@ -105,7 +105,8 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
             "phase": .string(status.phase.rawValue),
             "committed_spans": .integer(status.committedSpanCount),
         ]
-        details["last_commit"] = status.lastCommitMilliseconds.map { .string(Timestamp.text(milliseconds: $0)) } ?? .null
+        details["last_commit"] =
+            status.lastCommitMilliseconds.map { .string(Timestamp.text(milliseconds: $0)) } ?? .null
         details["snapshot"] = status.lastSnapshotID.map { .integer($0) } ?? .null
         return HealthReport.Component(
             name: "iceberg", status: status.obstacle == nil ? .healthy : .degraded,

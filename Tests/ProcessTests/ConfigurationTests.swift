@@ -1,0 +1,95 @@
+import Foundation
+import Testing
+import Workers
+
+extension WholeProgram {
+    /// What the program says of its configuration, without starting anything.
+    @Suite struct ConfigurationTests {
+        private func serve(
+            _ arguments: [String], _ environment: [String: String] = [:], _ folder: TestFolder
+        ) throws -> Program.Outcome {
+            try Program.run(Program.path, ["serve"] + arguments, environment: environment, folder: folder)
+        }
+
+        @Test func `says that a configuration is fine`() throws {
+            try TestFolder.with("check") { folder in
+                let outcome = try serve(["--check-config"], [:], folder)
+                #expect(outcome.status == .exited(code: 0) && outcome.output.contains("fine"))
+                #expect(!FileManager.default.fileExists(atPath: folder.file("data")), "checking makes nothing")
+            }
+        }
+
+        @Test func `reads a file, and the environment stands above it`() throws {
+            try TestFolder.with("print") { folder in
+                let file = folder.file("tss.yaml")
+                let yaml = "app:\n  inactivity_timeout_secs: 7\notlp:\n  http_port: 4999\n  partitions: 3\n"
+                try yaml.write(toFile: file, atomically: true, encoding: .utf8)
+                let outcome = try serve(
+                    ["--print-config", "--config", "tss.yaml"], ["TSS__OTLP__PARTITIONS": "2"], folder)
+                #expect(outcome.status == .exited(code: 0), "\(outcome.errors)")
+                for line in [
+                    "inactivity_timeout_secs: 7 ", "http_port: 4999 ", "partitions: 2 ", "always_sample_errors: true",
+                ] {
+                    #expect(outcome.output.contains(line), "\(line): \(outcome.output)")
+                }
+                #expect(outcome.output.contains("data_dir: \(folder.path)/data"))
+                #expect(outcome.output.contains("#   always_sample_errors keeps traces"))
+            }
+        }
+
+        @Test func `an unknown key is an error that names the nearest`() throws {
+            try TestFolder.with("unknown") { folder in
+                let outcome = try serve(["--check-config"], ["TSS__APP__INACTIVITY_TIMEOUT_SEC": "3"], folder)
+                #expect(outcome.status == .exited(code: 2))
+                #expect(outcome.errors.contains("inactivity_timeout_secs"), "\(outcome.errors)")
+            }
+        }
+
+        @Test func `tells all that is wrong at once`() throws {
+            try TestFolder.with("problems") { folder in
+                let outcome = try serve(
+                    ["--check-config"],
+                    [
+                        "TSS__SAMPLING__BASE_SAMPLE_RATE": "5", "TSS__OTLP__HTTP_PORT": "http",
+                        "TSS__SAMPLING__POLICIS": "[]",
+                    ], folder)
+                #expect(outcome.status == .exited(code: 2))
+                for text in ["3 problems", "did you mean 0.05?", "http_port", "sampling.policies"] {
+                    #expect(outcome.errors.localizedCaseInsensitiveContains(text), "\(text): \(outcome.errors)")
+                }
+            }
+        }
+
+        @Test(arguments: [
+            ("TSS__KAFKA__BROKERS", "localhost:9092", "kafka.brokers"), ("TSS__REDIS__URL", "redis://a", "redis.url"),
+            ("TSS__OIDC__ENABLED", "true", "oidc.enabled"), ("TSS__OTLP__GRPC_PORT", "4317", "otlp.grpc_port"),
+            ("TSS__STORAGE__ICEBERG__S3_ENDPOINT", "http://a", "storage.iceberg.s3_endpoint"),
+            ("TSS__STORAGE__ICEBERG__CATALOG_URI", "http://lakekeeper:8181/catalog", "storage.iceberg.catalog_uri"),
+            ("TSS__DATADOG__API_KEY", "k", "datadog.api_key"),
+            ("TSS__STORAGE__STORAGE_TYPE", "memory", "storage.storage_type"),
+            ("TSS__SPAN_COMPRESSION__ENABLED", "true", "span_compression.enabled"),
+            ("TSS__FORCE_SAMPLING__ENABLED", "true", "force_sampling.enabled"),
+        ])
+        func `a key whose part is not built is refused by name, never ignored`(
+            variable: String, value: String, key: String
+        ) throws {
+            try TestFolder.with("unbuilt") { folder in
+                let server = try ServerUnderTest(folder, [variable: value])
+                let outcome = try serve([], server.environment, folder)
+                #expect(outcome.status == .exited(code: 2))
+                #expect(outcome.errors.contains("not built yet"), "\(outcome.errors)")
+                #expect(outcome.errors.contains(key) || outcome.errors.contains(variable), "\(outcome.errors)")
+            }
+        }
+
+        @Test func `a policy kind that is not built is refused by name`() throws {
+            try TestFolder.with("policy") { folder in
+                let policies =
+                    #"[{"name":"limit","type":"rate_limiting","rate_limiting":{"spans_per_second":5}}]"#
+                let outcome = try serve(["--check-config"], ["TSS__SAMPLING__POLICIES": policies], folder)
+                #expect(outcome.status == .exited(code: 2))
+                #expect(outcome.errors.contains("rate_limiting"), "\(outcome.errors)")
+            }
+        }
+    }
+}
