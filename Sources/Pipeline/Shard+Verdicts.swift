@@ -56,7 +56,7 @@ extension Shard {
         guard remembered.isOfEarlierLife || clock.now > remembered.tick else { return }
         memory.refresh(traceID, remembered, at: clock.now)
         if clock.now.value - remembered.tick.value >= Self.ticksBetweenRefreshes {
-            note(traceID, remembered.decision)
+            note(traceID, remembered.decision, at: clock.now)
         }
     }
 

@@ -231,7 +231,9 @@ public struct Shard: ~Copyable {
         let decision = decision(about: summary)
         memory.remember(summary.traceID, decision, at: clock.now, now: clock.now)
         counters.verdictsForgotten = UInt64(memory.forgottenCount)
-        note(summary.traceID, decision)
+        // An early decision comes within a tick: what arrived in it was part of the trace, as everything before.
+        let decidedAt = trace.cause == .early ? clock.now.advanced(by: 1) : clock.now
+        note(summary.traceID, decision, at: decidedAt)
         report(trace, decision)
         ledger.decided(first: summary.firstOffset, last: summary.lastOffset)
         guard decision.isKept else {
@@ -241,7 +243,7 @@ public struct Shard: ~Copyable {
             return
         }
         counters.sampled(decision.reason, traces: 1, spans: Int(summary.spanCount))
-        let kept = KeptRead(claim: summary.firstOffset, decision: decision, decidedAt: clock.now)
+        let kept = KeptRead(claim: summary.firstOffset, decision: decision, decidedAt: decidedAt)
         switch buffer.take(trace.handle) {
         case .whole(let whole):
             attachEvidence(of: whole, decision)
@@ -255,10 +257,10 @@ public struct Shard: ~Copyable {
     // MARK: What piles up
 
     /// A line for the verdict files.
-    mutating func note(_ traceID: TraceID, _ decision: Decision) {
+    mutating func note(_ traceID: TraceID, _ decision: Decision, at tick: StreamTick) {
         verdicts.append(
             VerdictRecord(
-                traceID: traceID, tick: clock.now, verdict: decision.verdict, reason: decision.reason))
+                traceID: traceID, tick: tick, verdict: decision.verdict, reason: decision.reason))
     }
 
     private mutating func report(_ trace: RipeTrace, _ decision: Decision) {

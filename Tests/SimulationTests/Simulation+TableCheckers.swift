@@ -137,7 +137,8 @@ extension Simulation {
                 if !held.contains(RowIdentity(id: id, offset: offset, index: UInt32(index))) {
                     return violate(
                         .whole,
-                        "settled \(position.settled) passes \(span.traceID), its span \(offset)/\(index) is in no row")
+                        "settled \(position.settled) passes \(span.traceID), its span \(offset)/\(index) is in no row: "
+                            + "\(instance.decisions[span.traceID]!)")
                 }
             }
         }
