@@ -85,7 +85,7 @@ public final class ShardRunner: Sendable {
     /// - Returns: Whether all that was decided is in the table.
     @discardableResult
     public func stop(by deadline: MonotonicInstant) -> Bool {
-        // Never started, such as when a port was taken: nobody would answer.
+        // Never started: nobody would answer.
         guard threads.withLock({ !$0.isEmpty }) else { return true }
         let drained = workers.map { worker in
             let reply = ReplySlot<Bool>()

@@ -37,7 +37,7 @@ extension WholeProgram {
             return found.withLock { $0 }
         }
 
-        @Test func `is content with each span once, and with an unanswered request that is there whole or not`() throws {
+        @Test func `is content with each span once, and an unanswered request whole or not at all`() throws {
             #expect(try issues(sent(isAnswered: true), rows) == 0)
             #expect(try issues(sent(isAnswered: false), rows) == 0)
             #expect(try issues(sent(isAnswered: false), []) == 0)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # title: processes
-# minutes: 5
+# minutes: 8
 # The debug build as a user runs it: demo, real senders and readers, kill -9, full disks.
 # shellcheck source=scripts/lib.sh
 source scripts/lib.sh
