@@ -88,11 +88,7 @@ extension WholeProgram {
                     #"[{"name":"limit","type":"rate_limiting","rate_limiting":{"spans_per_second":5}}]"#
                 let outcome = try serve(["--check-config"], ["TSS__SAMPLING__POLICIES": policies], folder)
                 #expect(outcome.status == .exited(code: 2))
-<<<<<<< HEAD
-                #expect(outcome.errors.contains("trace_state"), "\(outcome.errors)")
-=======
                 #expect(outcome.errors.contains("rate_limiting"), "\(outcome.errors)")
->>>>>>> main
             }
         }
     }
