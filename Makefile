@@ -18,7 +18,7 @@ test: ## everything that CI checks, set-up included; `scripts/test --list` shows
 	@scripts/test
 
 soak: ## the long tests
-	@echo "there is no long test yet" >&2; exit 1
+	@scripts/soak
 
 bench: ## the measurements
 	@echo "there is no benchmark yet" >&2; exit 1

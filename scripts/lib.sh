@@ -35,13 +35,14 @@ set_build_flags() {
 # run_tests LABEL [ARGUMENT…]: `swift test` with the arguments, believed only when its report says that tests ran,
 # none failed and none was skipped. `swift test` alone is content with skipped tests and with none at all. XCTest is not
 # used; with it there would be two reports under other names.
+# `limit_seconds=N` in front of the call ends it after so long: a test that waits for ever is a failure.
 run_tests() {
     local label=$1 report=.build/reports/$1
     shift
     mkdir -p .build/reports
     rm -f "$report"*
     set_build_flags
-    swift test --disable-xctest "${build_flags[@]}" --xunit-output "$report.xml" "$@" 2>&1 | tee "$report.log"
+    timeout --kill-after=15 "${limit_seconds:-3600}" swift test --disable-xctest "${build_flags[@]}" --xunit-output "$report.xml" "$@" 2>&1 | tee "$report.log"
     grep -qE '^.{0,4}Test run with [0-9]+ tests? .*passed' "$report.log" || fail "$label: the runner's closing line is missing"
     [[ -f $report.xml ]] || fail "$label: no report $report.xml"
     check_report "$label" "$report.xml"

@@ -52,9 +52,8 @@ public final class ShardRunner: Sendable {
             options: options, verdicts: ports.verdicts, decisions: decisions, metrics: metrics.pipeline,
             logger: logger, wantsCommit: { committing.withLock { $0 }?.commitSoon() },
             sampler: { sampler.withLock { $0 } })
-        // More workers than partitions would only sleep.
-        let workerCount = max(1, min(options.workerCount, ports.sources.count))
-        let workers = (0..<workerCount).map { Worker(index: $0, context: context) }
+        // More workers than partitions only sleep, and are there when a partition comes.
+        let workers = (0..<options.workerCount).map { Worker(index: $0, context: context) }
         let committer = Committer(
             Committer.Context(
                 options: options, definition: definition, sources: ports.sources, catalog: ports.catalog,

@@ -222,18 +222,25 @@ final class LogPartition: SpanSource {
 
     // MARK: Health
 
+    /// Whoever reads that the disk is full has it measured anew: where nobody sends, because readiness says so,
+    /// nothing else would.
     var statistics: SpanLogStatistics {
         let now = clock.monotonicMilliseconds
-        return queue.withLock { queue in
+        let (statistics, isStale) = queue.withLock { queue -> (SpanLogStatistics, Bool) in
             var cause = queue.failed.flatMap { now < $0.untilMilliseconds ? $0.cause : nil }
-            if cause == nil, !options.admits(bodyBytes: 0, logBytes: queue.logBytes, space: queue.space) {
+            let refused = queue.refused.flatMap { now < $0.untilMilliseconds ? $0.bodyBytes : nil } ?? 0
+            if cause == nil, !options.admits(bodyBytes: refused, logBytes: queue.logBytes, space: queue.space) {
                 cause = .diskFull
+                queue.wantsSpace = now - queue.spaceAtMilliseconds >= LogQueue.spaceAgeMilliseconds
             }
-            return SpanLogStatistics(
+            let statistics = SpanLogStatistics(
                 partition: id.partition, diskBytes: queue.logBytes, segmentCount: queue.segments.count,
                 start: queue.bounds.start, synced: queue.bounds.end, waitingRequests: queue.waiting.count,
                 waitingBytes: queue.waitingBytes, availableBytes: queue.space?.availableBytes,
                 refusal: queue.life == .open ? cause : .notServing)
+            return (statistics, queue.wantsSpace)
         }
+        if isStale { wakeup.signal() }
+        return statistics
     }
 }

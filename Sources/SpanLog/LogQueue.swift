@@ -47,6 +47,9 @@ struct LogQueue: Sendable {
     var listeners: [@Sendable () -> Void] = []
     /// Requests refused for want of room.
     var refusedForDisk = 0
+    /// The newest of them: while as much would still not fit, and senders still come with it, the disk is full,
+    /// though something smaller may fit.
+    var refused: (bodyBytes: Int, untilMilliseconds: Int64)?
 
     init(_ log: PartitionLog, space: DiskSpace?, at moment: Moment) {
         clock = log.clock
@@ -85,6 +88,7 @@ struct LogQueue: Sendable {
             options.admits(bodyBytes: body.count, logBytes: logBytes + queuedBytes, space: space)
         else {
             refusedForDisk += 1
+            refused = (body.count, now + 2000 * Int64(options.diskRetrySeconds))
             wantsSpace = now - spaceAtMilliseconds >= Self.spaceAgeMilliseconds
             return .busy(retryAfterSeconds: options.diskRetrySeconds, cause: .diskFull)
         }

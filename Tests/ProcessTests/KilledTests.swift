@@ -56,18 +56,17 @@ extension WholeProgram {
                 let sender = PersistentSender(server, seed: seed)
                 try sender.start()
                 let started = MonotonicInstant.now
-                let accountSeconds: Duration
                 do {
-                    defer { _ = sender }
                     for kill in kills { try Self.run(kill, server) }
-                    accountSeconds = .now - started
-                    try server.startAndWait()
+                } catch {
+                    sender.giveUp()
+                    throw error
                 }
+                let seconds = (MonotonicInstant.now - started).inSeconds
+                try server.startAndWait()
                 let sent = sender.stop()
                 try Self.settle(server)
-                print(
-                    "\(kills.count) kills in \(accountSeconds.inSeconds) s, "
-                        + "\(accountSeconds.inSeconds / Double(kills.count)) s each")
+                print("\(kills.count) kills in \(seconds) s, \(seconds / Double(kills.count)) s each")
                 let table = try TableReader(
                     dataFolder: server.dataFolder, columns: Accounting.columns, folder: folder)
                 let sums = try Accounting.check(sent, in: table)

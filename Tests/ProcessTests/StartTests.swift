@@ -52,7 +52,7 @@ extension WholeProgram {
                 // One line for each decision, with its reason.
                 #expect(
                     waitUntil(.seconds(10)) {
-                        server.log.contains("\(trace.traceID) sampled by always_sample_errors: errors yes")
+                        server.log.contains("\(trace.traceID) sampled by always_sample_errors: span \"")
                     })
                 #expect(waitUntil(.seconds(30)) { (try? server.rows("SELECT span_id FROM spans").count) == 5 })
                 #expect(try server.stop() == .exited(code: 0))

@@ -21,6 +21,9 @@ extension Service {
         var options = LogOptions()
         options.diskBytes = settings.app.maximumDiskBytes
         options.reserveBytes = 2 * settings.storage.iceberg.targetFileBytes + (64 << 20)  // as Settings checks
+        // Room comes back a segment at a time, and never from the one that is written: several must fit the budget.
+        let budget = options.diskBytes - options.reserveBytes
+        options.segmentBytes = min(options.segmentBytes, max(1 << 20, budget / 8))
         return options
     }
 

@@ -28,6 +28,8 @@ final class PersistentSender: Sendable {
     private let traces: Traces
     private let seed: UInt64
     private let isStopping = Atomic<Bool>(false)
+    /// Nobody is there any more to send to.
+    private let isGivingUp = Atomic<Bool>(false)
     private let done = Lock<[SentTrace]>([])
     private let threads = Lock<[NamedThread]>([])
     private static let laneCount = 3
@@ -52,6 +54,12 @@ final class PersistentSender: Sendable {
         isStopping.store(true, ordering: .relaxed)
         for thread in threads.withLock({ $0 }) { thread.join() }
         return done.withLock { $0 }
+    }
+
+    /// Ends at once.
+    func giveUp() {
+        isGivingUp.store(true, ordering: .relaxed)
+        _ = stop()
     }
 
     private func run(_ lane: Int) {
@@ -90,7 +98,7 @@ final class PersistentSender: Sendable {
         let deadline = MonotonicInstant.now + Self.patience
         while true {
             if (try? server.export(body))?.status == 200 { return true }
-            guard isPatient, .now < deadline else { return false }
+            guard isPatient, !isGivingUp.load(ordering: .relaxed), .now < deadline else { return false }
             Wakeup().sleep(.milliseconds(50))
         }
     }

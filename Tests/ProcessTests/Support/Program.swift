@@ -12,9 +12,9 @@ enum Program {
         return URL(filePath: own).deletingLastPathComponent().appending(path: "tss").path(percentEncoded: false)
     }()
 
-    /// The top of the checkout.
+    /// The top of the checkout, with a slash at its end.
     static let checkout = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent().path(percentEncoded: false)
+        .deletingLastPathComponent().deletingLastPathComponent().standardizedFileURL.path(percentEncoded: false)
 
     /// Children are killed when the thread that started them ends: this one lives as long as the tests.
     static let launcher: Result<ProcessLauncher, any Error> = Result { try ProcessLauncher() }

@@ -8,11 +8,11 @@ enum Python {
     static func run(
         _ script: String, _ arguments: [String], folder: TestFolder, limit: Duration = .seconds(120)
     ) throws -> String {
-        let python = Program.checkout + "/.venv/test/bin/python"
+        let python = Program.checkout + ".venv/test/bin/python"
         guard FileManager.default.isExecutableFile(atPath: python) else {
             throw Failure("no test environment at \(python): run scripts/setup --tests")
         }
-        let path = Program.checkout + "/Tests/ProcessTests/Python/" + script
+        let path = Program.checkout + "Tests/ProcessTests/Python/" + script
         let outcome = try Program.run(
             python, [path] + arguments, environment: ["PYICEBERG_HOME": folder.path], folder: folder, limit: limit)
         guard outcome.status == .exited(code: 0) else {
@@ -27,6 +27,8 @@ enum Python {
 struct TableReader {
     var rows: [JSONValue] = []
     var snapshotCount = 0
+
+    init() {}
 
     /// Reads the embedded table below a data folder.
     ///
