@@ -29,7 +29,7 @@ public struct AdminAccess: Sendable {
         guard Self.isLoopback(address) else { return nil }
         let host = Self.hostName(head.headers["Host"] ?? "")
         guard !Self.isLoopback(host), !allowedHosts.contains(where: { $0.lowercased() == host }) else { return nil }
-        return Envelope.failure(403, "the host \"\(host)\" is not allowed: see observability.admin.allowed_hosts")
+        return Envelope.failure(403, "the host \"\(host)\" is not allowed on a port that is bound to loopback")
     }
 
     /// The refusal of a request without the right token; nil when it may pass.

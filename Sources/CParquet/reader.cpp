@@ -98,7 +98,8 @@ int64_t read_column(cpq_reader &reader, parquet::ColumnReader &column, int64_t r
     case parquet::Type::INT64: return read_fixed(reader, static_cast<parquet::Int64Reader &>(column), rows);
     case parquet::Type::DOUBLE: return read_fixed(reader, static_cast<parquet::DoubleReader &>(column), rows);
     case parquet::Type::BYTE_ARRAY: return read_bytes(reader, static_cast<parquet::ByteArrayReader &>(column), rows);
-    default: throw Failure(CPQ_CORRUPT, "column " + column.descr()->path()->ToDotString() + " has an unknown type");
+    default:
+        throw Failure(CPQ_CORRUPT, "column " + column.descr()->path()->ToDotString() + " has an unknown type");
     }
 }
 

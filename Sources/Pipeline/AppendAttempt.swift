@@ -41,8 +41,10 @@ struct AppendAttempt: Sendable {
     private var commit: SnapshotCommit?
 
     /// - Parameter properties: Set by the same commit.
-    init(_ append: SnapshotAppend, on metadata: TableMetadata, properties: [String: String], options: TableStepOptions)
-    {
+    init(
+        _ append: SnapshotAppend, on metadata: TableMetadata, properties: [String: String],
+        options: TableStepOptions
+    ) {
         self.append = append
         self.metadata = metadata
         self.properties = properties

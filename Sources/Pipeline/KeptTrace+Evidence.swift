@@ -5,8 +5,8 @@ extension KeptTrace {
     /// OTLP's status code of a failed span.
     private static var errorStatus: Int32 { 2 }
 
-    /// Name of the first span, in the order of arrival, whose status is error; nil when there is none that
-    /// decodes.
+    /// Name of the first span, in the order of arrival, whose status is error; nil when none is or its bytes do
+    /// not decode.
     var nameOfErrorSpan: String? {
         let bytes = arena.span.bytes
         var contents = SpanContents()

@@ -259,8 +259,7 @@ struct ParquetFileTests {
 }
 
 struct TextColumnTests {
-    /// Texts of a few or of many different values, some null, written through a dictionary that fits into a page
-    /// or not.
+    /// Few or many different texts, some null, through a dictionary that fits into a page or not.
     @Test(arguments: [1, 3, 100, 5000], [1 << 20, 200])
     func `texts come back through a dictionary, and without one when it grows too large`(
         different: Int, dictionaryBytes: Int

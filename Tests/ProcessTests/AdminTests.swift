@@ -149,7 +149,7 @@ extension WholeProgram {
             try Self.withServer("refused") { server, traces in
                 try Self.fill(server, [traces.next(.error)])
                 let statements = [
-                    "CREATE TABLE t AS SELECT 1", "DROP TABLE spans", "INSERT INTO spans VALUES (1)",
+                    "CREATE TABLE t AS SELECT 1", "DROP TABLE spans", "INSERT INTO spans SELECT * FROM spans",
                     "SET datafusion.execution.batch_size = 1", "COPY spans TO '/tmp/x.csv'",
                     "CREATE EXTERNAL TABLE e STORED AS CSV LOCATION '/etc/passwd'",
                 ]

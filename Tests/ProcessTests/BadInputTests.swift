@@ -197,8 +197,8 @@ extension WholeProgram {
                 }
                 let after = try Self.peakMemoryBytes(of: processID)
                 print("peak memory: \(before >> 20) MiB before, \(after >> 20) MiB after 5 bombs of 512 MiB")
-                // The allowed body twice: while it grows it is copied.
-                #expect(after - before < 48 << 20)
+                // The allowed body while it grows, old and new copy side by side; a bomb inflated whole is eight times as much.
+                #expect(after - before < 64 << 20)
                 try good()
             }
         }

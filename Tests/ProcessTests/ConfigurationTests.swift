@@ -85,10 +85,10 @@ extension WholeProgram {
         @Test func `a policy kind that is not built is refused by name`() throws {
             try TestFolder.with("policy") { folder in
                 let policies =
-                    #"[{"name":"by-route","type":"string_attribute","string_attribute":{"key":"http.route","values":["/"]}}]"#
+                    #"[{"name":"limit","type":"rate_limiting","rate_limiting":{"spans_per_second":5}}]"#
                 let outcome = try serve(["--check-config"], ["TSS__SAMPLING__POLICIES": policies], folder)
                 #expect(outcome.status == .exited(code: 2))
-                #expect(outcome.errors.contains("string_attribute"), "\(outcome.errors)")
+                #expect(outcome.errors.contains("rate_limiting"), "\(outcome.errors)")
             }
         }
     }

@@ -78,9 +78,8 @@ struct SketchLog {
         while index < arrivals.count {
             let count = min(random.int(in: 1...4), arrivals.count - index)
             let message = arrivals[index..<index + count]
-            log.append(
-                at: Int64(message.last!.at), message.map(\.sketch),
-                gap: random.chance(0.1) ? Int64(random.below(200)) : 0)
+            let gap = random.chance(0.1) ? Int64(random.below(200)) : 0
+            log.append(at: Int64(message.last!.at), message.map(\.sketch), gap: gap)
             if random.chance(0.05) { log.append(at: Int64(message.last!.at), []) }
             index += count
         }

@@ -86,8 +86,7 @@ extension Simulation {
         checkRecovery(process, recovered)
         note(
             "\(process.instance.number) recovered at \(recovered.resume)…\(recovered.settled), "
-                + "\(recovered.present.count) rows"
-        )
+                + "\(recovered.present.count) rows")
         process.box = ShardBox(Shard(recovered: recovered, options: shardOptions, sampler: sampler))
         process.history = source.history
         process.fenced = fenced

@@ -144,7 +144,8 @@ extension Simulation {
         let dropped = counters.spansDropped.reduce(0, +)
         if counters.spansIngested != sampled + dropped + UInt64(gauges.bufferedSpans) {
             violate(
-                .oneDecision, "\(counters.spansIngested) in, \(sampled) + \(dropped) out, \(gauges.bufferedSpans) here")
+                .oneDecision,
+                "\(counters.spansIngested) in, \(sampled) + \(dropped) out, \(gauges.bufferedSpans) here")
         }
     }
 

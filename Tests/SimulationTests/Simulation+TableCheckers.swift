@@ -114,9 +114,7 @@ extension Simulation {
                 if decisions.allSatisfy(\.isKept) {
                     return violate(
                         .noLoss,
-                        "\(span.traceID) was kept, its span \(offset)/\(index) is below \(position.settled) "
-                            + "and in no row"
-                    )
+                        "\(span.traceID) was kept, its span \(offset)/\(index) is below \(position.settled), in no row")
                 }
             }
         }
@@ -156,7 +154,8 @@ extension Simulation {
             for (traceID, decisions) in instance.decisions.sorted(by: { $0.key < $1.key }) {
                 let isEarly = decisions.contains { $0.isEarly || $0.isOutrun }
                 let hasForgotten = hasForgotten(traceID, instance)
-                if !isEarly, let verdict = oracle.verdicts[traceID] {
+                let outlives = silence(traceID, instance) <= shardOptions.decisionTimeToLiveTicks
+                if !isEarly, outlives, let verdict = oracle.verdicts[traceID] {
                     check(traceID, decisions, verdict, hasForgotten: hasForgotten)
                 }
                 // Judged anew after its verdict was forgotten: counted, not whole.
@@ -195,7 +194,7 @@ extension Simulation {
         for seen in decisions {
             if seen.first == verdict.first {
                 if (seen.last, seen.spanCount, seen.isKept) != (verdict.last, verdict.spanCount, verdict.isKept) {
-                    violate(.sameClock, "\(traceID) must be \(verdict), was \(seen)")
+                    violate(.sameClock, "\(traceID) must be \(verdict), was \(decisions)")
                 }
             } else if !hasForgotten {
                 violate(.sameClock, "\(traceID) must be \(verdict), its late spans were judged anew: \(seen)")

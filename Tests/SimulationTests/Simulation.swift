@@ -216,8 +216,7 @@ final class Simulation {
 
     private func state(_ instance: Instance) -> String {
         guard let process = processes.first(where: { $0.instance === instance }) else { return "down" }
-        return
-            "\(instance.number): unsent \(instance.unsent.count) queue \(process.queue.count) "
+        return "\(instance.number): unsent \(instance.unsent.count) queue \(process.queue.count) "
             + "end \(process.log.synced) "
             + "position \(String(describing: instance.id.flatMap { positions[$0] })) "
             + "gauges \(String(describing: process.box?.shard.gauges)) action \(String(describing: process.action))"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # title: debug build
-# minutes: 4
+# minutes: 6
 # Program and tests; every import is declared, and a warning is an error.
 # shellcheck source=scripts/lib.sh
 source scripts/lib.sh

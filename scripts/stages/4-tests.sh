@@ -5,7 +5,7 @@
 # those against servers in stage 8: name them in `elsewhere`.
 # shellcheck source=scripts/lib.sh
 source scripts/lib.sh
-elsewhere=(ReadersTests)
+elsewhere=(ReadersTests ProcessTests)
 skips=()
 for suite in ${elsewhere[@]+"${elsewhere[@]}"}; do skips+=(--skip "^$suite\\."); done
 run_tests tests --skip-build ${skips[@]+"${skips[@]}"}

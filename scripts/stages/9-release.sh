@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # title: release
-# minutes: 3
+# minutes: 6
 # The release build is made without a warning, and nothing of the kill points is in it.
 # shellcheck source=scripts/lib.sh
 source scripts/lib.sh
