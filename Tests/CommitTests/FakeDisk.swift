@@ -21,7 +21,7 @@ struct SeededRandom: RandomNumberGenerator {
 /// Bytes are durable by `sync`, names by `syncDirectory`. After a cut every operation fails, until
 /// `afterPowerCut` gives the disk as the next start finds it.
 final class FakeDisk: SegmentFiles, TableFiles {
-    private struct File {
+    fileprivate struct File {
         var bytes: [UInt8] = []
         /// What a power cut leaves for certain.
         var durable: [UInt8] = []
@@ -47,6 +47,7 @@ final class FakeDisk: SegmentFiles, TableFiles {
         var cutAt: Int?
         var isCut = false
         var failing: [String: FileError] = [:]
+        var observer: (@Sendable () -> Void)?
         var space = DiskSpace(totalBytes: 1 << 40, availableBytes: 1 << 40)
     }
 
@@ -54,6 +55,23 @@ final class FakeDisk: SegmentFiles, TableFiles {
     private let state: Lock<State>
 
     init() { state = Lock(State()) }
+
+    /// Everything on the disk and what of it is durable, at one moment.
+    struct Image {
+        fileprivate var files: [String: File]
+        fileprivate var names: Set<String>
+
+        /// The disk as the next start finds it.
+        func afterPowerCut(_ loss: Loss, _ random: inout SeededRandom) -> FakeDisk {
+            var left: [String: [UInt8]] = [:]
+            for (name, file) in files.sorted(by: { $0.key < $1.key }) {
+                guard names.contains(name) || loss == .nothing || (loss == .somePages && Bool.random(using: &random))
+                else { continue }
+                left[name] = FakeDisk.left(file, loss, &random)
+            }
+            return FakeDisk(files: left)
+        }
+    }
 
     private init(files: [String: [UInt8]]) {
         var state = State()
@@ -74,19 +92,17 @@ final class FakeDisk: SegmentFiles, TableFiles {
 
     func setSpace(_ space: DiskSpace) { state.withLock { $0.space = space } }
 
+    var image: Image { state.withLock { Image(files: $0.files, names: $0.names) } }
+
     /// The disk as the next start finds it.
     func afterPowerCut(_ loss: Loss, _ random: inout SeededRandom) -> FakeDisk {
-        var left: [String: [UInt8]] = [:]
-        let (files, names) = state.withLock { ($0.files, $0.names) }
-        for (name, file) in files.sorted(by: { $0.key < $1.key }) {
-            guard names.contains(name) || loss == .nothing || (loss == .somePages && Bool.random(using: &random))
-            else { continue }
-            left[name] = Self.left(file, loss, &random)
-        }
-        return FakeDisk(files: left)
+        image.afterPowerCut(loss, &random)
     }
 
-    private static func left(_ file: File, _ loss: Loss, _ random: inout SeededRandom) -> [UInt8] {
+    /// Calls `observer` before every operation that changes something.
+    func observe(_ observer: @escaping @Sendable () -> Void) { state.withLock { $0.observer = observer } }
+
+    fileprivate static func left(_ file: File, _ loss: Loss, _ random: inout SeededRandom) -> [UInt8] {
         switch loss {
         case .nothing: return file.bytes
         case .everything: return file.durable
@@ -121,6 +137,7 @@ final class FakeDisk: SegmentFiles, TableFiles {
     private func change(
         _ operation: String, _ body: (inout sending State) throws(FileError) -> Void
     ) throws(FileError) {
+        if let observer = state.withLock({ $0.observer }) { observer() }
         try state.withLock { state throws(FileError) in
             try Self.check(&state, operation)
             state.operations += 1
@@ -202,7 +219,11 @@ final class FakeDisk: SegmentFiles, TableFiles {
     }
 
     func remove(_ name: String) throws(FileError) {
-        try change("remove") { state in state.files[name] = nil }
+        try change("remove") { state in
+            state.files[name] = nil
+            // A removal may reach the disk before anybody syncs it; a new file of this name is another one.
+            state.names.remove(name)
+        }
     }
 
     func space() throws(FileError) -> DiskSpace {

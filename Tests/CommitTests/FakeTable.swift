@@ -270,8 +270,12 @@ final class FakeWriter: @unchecked Sendable {
             fields: [PartitionField(sourceID: 2, fieldID: 1000, name: "start_time_day", transform: .day)]),
         sortOrder: .unsorted, properties: ["made.by": "test"], evolution: { _ in nil })
 
+    /// Other files and rows than the table's own.
+    var files: (any TableFiles)?
+    var rows: (any RowFiles)?
+
     var driver: TableDriver {
-        TableDriver(catalog: table, files: table, rows: table) { [clock = table.clock] milliseconds in
+        TableDriver(catalog: table, files: files ?? table, rows: rows ?? table) { [clock = table.clock] milliseconds in
             clock.advance(milliseconds: milliseconds)
         }
     }
@@ -309,7 +313,9 @@ final class FakeWriter: @unchecked Sendable {
     }
 
     /// A trace with one row at each offset.
-    static func trace(_ number: UInt64, _ partition: Int32, offsets: [Int64], decidedAt: Int64 = 0) -> SampledTrace {
+    static func trace(
+        _ number: UInt64, _ partition: Int32, offsets: [Int64], decidedAt: Int64 = 0
+    ) -> SampledTrace {
         var trace = KeptTrace(traceID: TraceID(high: 7, low: number), partition: partition)
         for offset in offsets {
             trace.spans.append(
