@@ -33,7 +33,7 @@ let rows: [[Module]] = [
     [
         Module(
             name: "Pipeline",
-            uses: ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "Sampling", "Iceberg"],
+            uses: ["TraceModel", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Sampling", "Iceberg"],
             native: ["CSystem"])
     ],
     // Base of everything that touches the world.
@@ -64,7 +64,7 @@ let rows: [[Module]] = [
             uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
         Module(
             name: "SpanLog",
-            uses: ["Pipeline", "Iceberg", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
+            uses: ["Pipeline", "Iceberg", "TraceModel", "OTLPWire", "Threads", "Telemetry"], native: ["CSystem"]),
         Module(
             name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "ObjectStorage", "Threads"]),
         Module(

@@ -1,4 +1,5 @@
 public import Iceberg
+import OTLPWire
 public import Pipeline
 public import Telemetry
 import Threads
@@ -87,7 +88,33 @@ public final class SpanLog: IngestPort {
     public func offer(
         _ body: [UInt8], answer: @escaping @Sendable (IngestAnswer) -> Void
     ) -> IngestAdmission {
-        partitions[0].offer(body, answer: answer)
+        guard routedCount > 1 else { return partitions[0].offer(body, answer: answer) }
+        let parts: [RequestSplitter.Part]
+        do throws(WireError) {
+            parts = try RequestSplitter.split(body, count: routedCount)
+        } catch {
+            // The entrance has walked through it: here it is kept as it is, and its shard buries it.
+            return partitions[0].offer(body, answer: answer)
+        }
+        guard parts.count > 1 else {
+            return partitions[parts.first?.partition ?? 0].offer(parts.first?.body ?? body, answer: answer)
+        }
+        return offer(parts, answer: answer)
+    }
+
+    /// Every part to its partition; one that is refused makes the whole unavailable, once the others are answered.
+    private func offer(
+        _ parts: [RequestSplitter.Part], answer: @escaping @Sendable (IngestAnswer) -> Void
+    ) -> IngestAdmission {
+        let joined = JoinedAnswer(partCount: parts.count, answer: answer)
+        for (index, part) in parts.enumerated() {
+            let admission = partitions[part.partition].offer(part.body) { joined.take($0) }
+            guard case .busy(let seconds, let cause) = admission else { continue }
+            // Nothing was taken yet: the sender keeps all of it.
+            if index == 0 { return admission }
+            joined.take(.unavailable(retryAfterSeconds: seconds, cause: cause))
+        }
+        return .accepted
     }
 
     /// Takes nothing more, writes and answers what waits, and ends the threads; records stay readable.

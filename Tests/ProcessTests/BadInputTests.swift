@@ -13,7 +13,7 @@ extension WholeProgram {
     @Suite struct BadInputTests {
         private static let protobuf = [(name: "Content-Type", value: "application/x-protobuf")]
 
-        /// A server and good requests between the bad ones: all of the good ones' spans must be in the table at the end.
+        /// A server and good requests between the bad ones: all spans of the good ones must be in the table at the end.
         private static func beside(
             _ name: String, _ settings: [String: String] = [:],
             _ body: (ServerUnderTest, _ good: () throws -> Void) throws -> Void

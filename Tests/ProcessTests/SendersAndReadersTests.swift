@@ -57,7 +57,8 @@ extension WholeProgram {
                     SELECT attributes['whole']['int_value'] AS whole, attributes['real']['double_value'] AS real, \
                     attributes['flag']['bool_value'] AS flag, attributes['text']['string_value'] AS text, \
                     attributes['empty']['string_value'] AS empty, attributes['largest']['int_value'] AS largest, \
-                    attributes['text']['int_value'] AS none FROM spans WHERE trace_id = '5b8efff798038103d269b633813fc60c'
+                    attributes['text']['int_value'] AS none FROM spans
+                    WHERE trace_id = '5b8efff798038103d269b633813fc60c'
                     """
                 ).first)
             #expect(row["whole"] == 5 && row["real"]?.double == 5 && row["flag"] == true && row["text"] == "5")
