@@ -118,8 +118,10 @@ extension PartitionLog {
     /// For a log that is older than the table's position, an old copy that came back: the offsets between name
     /// records that are lost. Records of this process that got one of them are appended again, for nobody would
     /// read them there.
-    public mutating func skip(to offset: Int64, at moment: Moment) throws(FileError) {
-        guard offset > next else { return }
+    ///
+    /// - Returns: The first of them, at or above `offset`: it may have grown past it meanwhile.
+    public mutating func skip(to offset: Int64, at moment: Moment) throws(FileError) -> Int64 {
+        let offset = max(offset, next)
         var bodies: [[UInt8]] = []
         var reader = LogReader()
         var at = openedAt
@@ -131,12 +133,13 @@ extension PartitionLog {
         try startSegment(base: offset)
         synced = offset
         openedAt = offset
-        guard !bodies.isEmpty else { return }
+        guard !bodies.isEmpty else { return offset }
         let stamp = clock.advance(to: moment)
         let group = bodies.map { (SipHash128.hash($0.span.bytes, key: superblock.key), $0) }
         if let cause = write(group, stamp: stamp) {
             throw FileError(.failed, "the log's newest records were not moved to offset \(offset): \(cause.rawValue)")
         }
+        return offset
     }
 
     /// Removes segments that nobody starts in again, oldest first.

@@ -78,7 +78,7 @@ public protocol Clock: Sendable {
 
 /// Remembers verdicts over a restart.
 public protocol VerdictStore: Sendable {
-    /// Verdicts that are not too old at `clock`, in any order; nothing when there are none.
+    /// Verdicts that are not too old at `clock`, oldest first; nothing when there are none.
     func load(_ id: PartitionID, at clock: StreamTick) -> [VerdictRecord]
     /// Called before the turn that decided ends: a kill loses none of them.
     func append(_ records: [VerdictRecord], of id: PartitionID)

@@ -72,6 +72,11 @@ public struct RecoverMachine: TableMachine {
         /// Highest offset of the rows in the file that is being read.
         var lastInFile: Int64?
 
+        var isEmbedded: Bool { id.source.topic.hasPrefix("otlp:") }
+        var hasOtherAnchor: Bool {
+            remarks.contains { if case .anchorDiffers = $0 { true } else { false } }
+        }
+
         func needsRows(of file: DataFile) -> Bool { reaches(file, position?.floor) }
         func needsVerdicts(of file: DataFile) -> Bool { reaches(file, position?.late) }
 
@@ -397,9 +402,10 @@ extension RecoverMachine {
     private func recovered(_ item: Work) -> RecoveredSource {
         var item = item
         item.present.sort { ($0.offset, $0.index) < ($1.offset, $1.index) }
-        if item.bounds.end < item.resume {
-            // The rows at and above `resume` are of records that this copy of the log never had.
-            let next = max(item.settled, (item.present.last?.offset ?? -1) + 1)
+        // An old copy of an embedded log ends below the table, or has taken records since then: their offsets
+        // are those of other records in the table.
+        if item.bounds.end < item.resume || (item.isEmbedded && item.hasOtherAnchor) {
+            let next = max(item.settled, (item.present.last?.offset ?? -1) + 1, item.bounds.end)
             item.remarks.append(.logIsOlder(end: item.bounds.end, next: next))
             item.resume = next
             item.settled = next

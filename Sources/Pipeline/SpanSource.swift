@@ -17,7 +17,9 @@ public protocol SpanSource: Sendable {
     func release(below offset: Int64)
     /// The table is ahead of the log (an old copy came back): the next record gets this offset at least, for an
     /// offset names one record for ever. Records taken since the log was opened are moved behind it too.
-    func skip(to offset: Int64) throws(FileError)
+    ///
+    /// - Returns: Where reading starts now: at or above `offset`.
+    func skip(to offset: Int64) throws(FileError) -> Int64
     /// Calls `signal` (not blocking, any thread) whenever there is more to read.
     func notify(_ signal: @escaping @Sendable () -> Void)
 }

@@ -110,8 +110,9 @@ final class Committer: Sendable {
     private func open(_ recovered: RecoveredSource) {
         let id = recovered.partition.id
         for remark in recovered.remarks { log(remark, of: id) }
-        guard let source = context.sources.first(where: { $0.id == id }) else { return }
-        var partition = recovered.partition
+        guard let source = context.sources.first(where: { $0.id == id }),
+            var partition = follow(recovered, source)
+        else { return }
         partition.remembered = context.verdicts?.load(id, at: partition.clock) ?? []
         context.logger.debug(
             "partition taken up",
@@ -121,6 +122,25 @@ final class Committer: Sendable {
                 "kept": .count(partition.kept.count), "remembered": .count(partition.remembered.count),
             ])
         worker(of: id).order(.open(partition, source))
+    }
+
+    /// Moves a log that is older than the table behind its position: what it took below would never be read.
+    ///
+    /// - Returns: The partition where it goes on; nil when it may not be taken up.
+    private func follow(_ recovered: RecoveredSource, _ source: any SpanSource) -> RecoveredPartition? {
+        var partition = recovered.partition
+        for case .logIsOlder(_, let next) in recovered.remarks {
+            do {
+                partition.resume = try source.skip(to: next)
+                partition.settled = partition.resume
+            } catch {
+                context.logger.error(
+                    "the log cannot go on behind the table's position, its partition is not taken up",
+                    metadata: ["partition": "\(source.id)", "next": .integer(next), "error": "\(error.message)"])
+                return nil
+            }
+        }
+        return partition
     }
 
     private func log(_ remark: RecoveryRemark, of id: PartitionID) {

@@ -145,9 +145,9 @@ final class LogPartition: SpanSource {
         }
         for skip in skips {
             do throws(FileError) {
-                try log.skip(to: skip.offset, at: clock.moment)
+                let start = try log.skip(to: skip.offset, at: clock.moment)
                 finishOrder(log)
-                skip.reply.fill(.done)
+                skip.reply.fill(.done(start: start))
             } catch {
                 finishOrder(log)
                 skip.reply.fill(.failed(error.message))
@@ -203,7 +203,7 @@ final class LogPartition: SpanSource {
         wakeup.signal()
     }
 
-    func skip(to offset: Int64) throws(FileError) {
+    func skip(to offset: Int64) throws(FileError) -> Int64 {
         let reply = ReplySlot<SkipResult>()
         let isTaken = queue.withLock { queue -> Bool in
             guard queue.life == .open else { return false }
@@ -212,7 +212,11 @@ final class LogPartition: SpanSource {
         }
         guard isTaken else { throw FileError(.failed, "the log is closed") }
         wakeup.signal()
-        if case .failed(let message)? = reply.take(until: nil) { throw FileError(.failed, message) }
+        switch reply.take(until: nil) {
+        case .done(let start): return start
+        case .failed(let message): throw FileError(.failed, message)
+        case nil: throw FileError(.failed, "the log did not answer")
+        }
     }
 
     func notify(_ signal: @escaping @Sendable () -> Void) {

@@ -127,6 +127,6 @@ struct LogQueue: Sendable {
 
 /// What became of `skip(to:)`.
 enum SkipResult: Sendable {
-    case done
+    case done(start: Int64)
     case failed(String)
 }

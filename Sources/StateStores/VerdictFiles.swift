@@ -69,6 +69,8 @@ public final class VerdictFiles: VerdictStore {
                 let minute = Self.minute(records[start].tick)
                 let end = records[start...].firstIndex { Self.minute($0.tick) != minute } ?? records.endIndex
                 let isWritten = write(records[start..<end], minute, of: id.partition, &state)
+                // What was half written is cut off when the file is opened again; behind it nothing could be read.
+                if !isWritten, let file = state.files.removeValue(forKey: id.partition) { close(file.descriptor) }
                 note(isWritten, &state)
                 start = end
             }
@@ -144,7 +146,9 @@ public final class VerdictFiles: VerdictStore {
                 "unreadable verdicts were skipped",
                 metadata: ["partition": "\(id.partition)", "records": .count(skippedCount)])
         }
-        return records.count > options.loadLimit ? Array(records.prefix(options.loadLimit)) : records
+        // Oldest first: the latest of several verdicts about a trace is the one that stays.
+        records.sort { $0.tick < $1.tick }
+        return records.count > options.loadLimit ? Array(records.suffix(options.loadLimit)) : records
     }
 
     private struct File {

@@ -35,6 +35,7 @@ final class FakeTable: Catalog, TableFiles, RowFiles {
         var fates: [Fate] = []
         var late: [(requirements: [TableRequirement], updates: [TableUpdate])] = []
         var serverSkew: Int64?
+        var isFrozen = false
         var commits = 0
         var rowWriteErrors: [FileError] = []
         var beforeCommit: (@Sendable (FakeTable) -> Void)?
@@ -60,6 +61,13 @@ final class FakeTable: Catalog, TableFiles, RowFiles {
     /// Runs once, before the next commit is looked at: what somebody else does at the worst moment.
     func beforeNextCommit(_ body: @escaping @Sendable (FakeTable) -> Void) {
         state.withLock { $0.beforeCommit = body }
+    }
+
+    /// Every call fails until it is thawed.
+    func freeze(_ isFrozen: Bool) { state.withLock { $0.isFrozen = isFrozen } }
+
+    private func refuseFrozen() throws(CatalogError) {
+        guard state.withLock({ !$0.isFrozen }) else { throw CatalogError(.unavailable, "frozen") }
     }
 
     func drop() {
@@ -122,6 +130,7 @@ final class FakeTable: Catalog, TableFiles, RowFiles {
     }
 
     func loadTable(_ identifier: TableIdentifier) throws(CatalogError) -> LoadedTable {
+        try refuseFrozen()
         let (metadata, version, skew) = state.withLock { ($0.metadata, $0.version, $0.serverSkew) }
         guard let metadata else { throw CatalogError(.notFound, "no table") }
         return LoadedTable(
@@ -132,6 +141,7 @@ final class FakeTable: Catalog, TableFiles, RowFiles {
     func commit(
         _ identifier: TableIdentifier, requirements: [TableRequirement], updates: [TableUpdate]
     ) throws(CatalogError) -> LoadedTable {
+        try refuseFrozen()
         let before = state.withLock { state -> (@Sendable (FakeTable) -> Void)? in
             defer { state.beforeCommit = nil }
             return state.beforeCommit

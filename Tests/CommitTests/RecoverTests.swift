@@ -111,7 +111,11 @@ import TraceModel
             (7 as UInt32, [RecoveryRemark]()),
             (
                 8,
-                [.anchorDiffers(anchor, found: Anchor(offset: 9, timestampMilliseconds: 1_000, checksum: 8))]
+                [
+                    .anchorDiffers(anchor, found: Anchor(offset: 9, timestampMilliseconds: 1_000, checksum: 8)),
+                    // An old copy that took records since it came back: they move behind everything.
+                    .logIsOlder(end: 50, next: 50),
+                ]
             ),
         ] {
             var machine = RecoverMachine(

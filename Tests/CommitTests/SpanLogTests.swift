@@ -159,7 +159,7 @@ import TraceModel
         let log = try open(disk)
         defer { log.stop() }
         #expect(Self.send(LogBench.body(1), to: log) == .durable(isRepeat: false))
-        try log.sources[0].skip(to: 500)
+        #expect(try log.sources[0].skip(to: 500) == 500)
         #expect(Self.send(LogBench.body(2), to: log) == .durable(isRepeat: false))
         #expect(try Self.readAll(log.sources[0], from: 500) == [LogBench.body(1), LogBench.body(2)])
         #expect(log.sources[0].bounds.end == 502)

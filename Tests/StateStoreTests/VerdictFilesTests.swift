@@ -45,6 +45,16 @@ import TraceModel
         #expect(access("\(folder)/3-\(1_000_000 / 600).verdicts", F_OK) != 0)
     }
 
+    @Test func `loads the oldest first, and of too many the newest`() {
+        let records = [record(1, tick: 6_000), record(2, tick: 6_700), record(1, tick: 7_300), record(3, tick: 7_301)]
+        files().append(records, of: id)
+        #expect(files().load(id, at: StreamTick(7_400)) == records)
+        var options = VerdictFiles.Options()
+        options.loadLimit = 2
+        let few = VerdictFiles(folder: folder, options: options, logger: .none)
+        #expect(few.load(id, at: StreamTick(7_400)) == Array(records.suffix(2)))
+    }
+
     @Test func `a torn tail costs the torn record alone`() {
         files().append([record(1, tick: 6_000), record(2, tick: 6_001)], of: id)
         let path = "\(folder)/3-10.verdicts"

@@ -67,7 +67,7 @@ final class PersistentSender: Sendable {
         while !isStopping.load(ordering: .relaxed) {
             let kind: GeneratedTrace.Kind = random.pick([.error, .slow, .ok, .ok])
             let trace = traces.next(kind)
-            let isPatient = random.chance(0.7)
+            let isPatient = random.chance(0.5)
             let sent = send(trace, isPatient: isPatient)
             done.withLock { $0.append(sent) }
             Wakeup().sleep(Self.pause)
