@@ -19,7 +19,7 @@ enum QueryCommand {
             """,
         options: CommandSettings.options + [
             Option("format", .choice(["table", "json", "csv", "arrow"]), default: "table", "How to print the answer"),
-            Option("max-rows", .integer(1...10_000_000), "Rows at most (default: observability.query.max_rows)"),
+            Option("max-rows", .integer(1...10_000_000), "Rows at most (default: query.max_rows)"),
             Option("data-dir", .folder, "The server's data folder (default: app.data_dir)"),
         ],
         operands: [Operand("SQL", .text, "The statement")])

@@ -139,7 +139,7 @@ public final class QueryEngine: Sendable {
             throw QueryError(
                 .unavailable,
                 "all \(options.workerCount) query workers were busy for "
-                    + "\(options.timeout): try again, or set observability.query.workers")
+                    + "\(options.timeout): try again, or set query.workers")
         }
         return worker
     }
