@@ -39,6 +39,8 @@ public struct SpanRecord: Sendable {
     public var endTimeUnixNano: UInt64
     /// One bit for each matcher of the program that this span satisfies.
     public var matches: UInt64
+    /// The first force rule, in the order of their ranks, that this span satisfies, or `SpanRecord.noForceRule`.
+    public var forceRule: UInt16
     /// `ot=rv` of the span's trace state (56 bits), or `SpanRecord.noRandomness`.
     public var randomness: UInt64
     /// The body of `ScopeSpans.spans`.
@@ -76,6 +78,8 @@ public struct SpanRecord: Sendable {
 
     /// Value of `randomness` when the span carries no `ot=rv`.
     public static let noRandomness: UInt64 = .max
+    /// Value of `forceRule` when the span satisfies none.
+    public static let noForceRule: UInt16 = .max
 
     public init(traceID: TraceID, spanID: SpanID) {
         self.traceID = traceID
@@ -84,6 +88,7 @@ public struct SpanRecord: Sendable {
         startTimeUnixNano = 0
         endTimeUnixNano = 0
         matches = 0
+        forceRule = Self.noForceRule
         randomness = Self.noRandomness
         span = .none
         resource = .none

@@ -8,6 +8,8 @@ public struct TraceSummary: Sendable, Hashable {
     public var endTimeUnixNano: UInt64
     /// Matcher bits of all spans, or-ed.
     public var matches: UInt64
+    /// The first force rule, in the order of their ranks, that a span satisfies, or `SpanRecord.noForceRule`.
+    public var forceRule: UInt16
     /// Bit n is set when a span has status code n (0 unset, 1 ok, 2 error).
     public var statusCodes: UInt8
     /// Whether a span without a parent has arrived.
@@ -31,6 +33,7 @@ public struct TraceSummary: Sendable, Hashable {
         startTimeUnixNano = .max
         endTimeUnixNano = 0
         matches = 0
+        forceRule = SpanRecord.noForceRule
         statusCodes = 0
         hasRoot = false
         isFlaggedSampled = false
@@ -48,6 +51,7 @@ public struct TraceSummary: Sendable, Hashable {
         startTimeUnixNano = min(startTimeUnixNano, record.startTimeUnixNano)
         endTimeUnixNano = max(endTimeUnixNano, record.endTimeUnixNano)
         matches |= record.matches
+        forceRule = min(forceRule, record.forceRule)
         if record.statusCode < 8 { statusCodes |= 1 << record.statusCode }
         hasRoot = hasRoot || record.isRoot
         isFlaggedSampled = isFlaggedSampled || record.flags & 1 != 0
