@@ -46,6 +46,7 @@ let rows: [[Module]] = [
     ],
     // Clients: one foreign thing each, know nothing of spans or of one another.
     [
+        Module(name: "RDKafka", uses: ["Threads"], native: ["CLibrdkafka"]),
         Module(name: "Parquet", uses: [], native: ["CParquet"]),
         Module(name: "ObjectStorage", uses: ["Threads"], native: ["CSystem"]),
         Module(name: "HTTPClient", uses: ["Threads"], native: ["CCurl"]),
@@ -106,6 +107,7 @@ let native: [Target] = [
     .systemLibrary(name: "CSQLite"),
     .systemLibrary(name: "CYAML"),
     .systemLibrary(name: "CArrow", pkgConfig: prefix + "tss-arrow.pc"),
+    .systemLibrary(name: "CLibrdkafka", pkgConfig: prefix + "tss-rdkafka.pc"),
     .target(name: "CParquet", dependencies: ["CArrow"]),
     .target(name: "CSpawn"),
 ]
@@ -152,6 +154,7 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 // One line for each, however long: two people who add one then do not meet.
 // swift-format-ignore
 targets += [
+    tests("KafkaTests", ["RDKafka", "Threads"]),
     tests("CatalogTests", ["JSON", "Avro", "Iceberg", "Threads", "Database", "ObjectStorage", "IcebergCatalogs"]),
     tests("CommandTests", ["JSON", "QueryEngine", "Commands"]),
     tests("CommitTests", ["TraceModel", "JSON", "ProtobufWriter", "TraceGenerator", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores", "ShardRunner"]),
