@@ -11,6 +11,7 @@ public import Threads
 ///                                                         └◀── committed
 public final class ShardRunner: Sendable {
     private let committer: Committer
+    private let sources: any SpanSources
     private let workers: [Worker]
     private let threads = Lock<[NamedThread]>([])
     private let sampler: Lock<Sampler>
@@ -20,7 +21,7 @@ public final class ShardRunner: Sendable {
 
     /// Everything it talks to.
     public struct Ports: Sendable {
-        public var sources: [any SpanSource]
+        public var sources: any SpanSources
         public var catalog: any Catalog
         public var files: any TableFiles
         public var rows: any RowFiles
@@ -28,7 +29,7 @@ public final class ShardRunner: Sendable {
         public var clock: any Clock
 
         public init(
-            sources: [any SpanSource], catalog: any Catalog, files: any TableFiles, rows: any RowFiles,
+            sources: any SpanSources, catalog: any Catalog, files: any TableFiles, rows: any RowFiles,
             verdicts: (any VerdictStore)?, clock: any Clock
         ) {
             self.sources = sources
@@ -61,6 +62,7 @@ public final class ShardRunner: Sendable {
                 metrics: metrics, logger: logger))
         committing.withLock { $0 = committer }
         self.committer = committer
+        sources = ports.sources
         self.workers = workers
         self.sampler = sampler
         self.decisions = decisions
@@ -71,13 +73,14 @@ public final class ShardRunner: Sendable {
     public var workerCount: Int { workers.count }
 
     /// Starts the threads; the table is reached in the background.
-    public func start() throws(ThreadError) {
+    public func start() throws {
         for worker in workers {
             let thread = try worker.start()
             threads.withLock { $0.append(thread) }
         }
         let thread = try committer.start()
         threads.withLock { $0.append(thread) }
+        try sources.start(committer)
     }
 
     /// Takes nothing new, commits what is decided and joins the threads; undecided spans stay in the log.

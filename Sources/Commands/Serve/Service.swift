@@ -54,7 +54,7 @@ final class Service: Sendable {
         runner = ShardRunner(
             options: Self.runnerOptions(settings, folder: dataFolder.path), definition: table.definition,
             ports: ShardRunner.Ports(
-                sources: log.sources, catalog: table.catalog, files: table.files, rows: CurrentRowFiles(table),
+                sources: FixedSources(log.sources), catalog: table.catalog, files: table.files, rows: CurrentRowFiles(table),
                 verdicts: VerdictFiles(
                     folder: "\(dataFolder.path)/verdicts", options: Self.verdictOptions(settings),
                     logger: telemetry.logger("verdicts")), clock: clock),
