@@ -67,36 +67,26 @@ public struct Sampler: Sendable {
             policyCount: policies.count, limiters: plan.limiters, partitionCount: partitionCount, carrying: old)
     }
 
-    /// Decides about a whole trace, once: limiters spend.
+    /// Decides about a whole trace that no force rule decides about, once: limiters spend.
     ///
     /// - Parameters:
     ///   - state: Of this sampler; afterwards `state.votes` holds what each policy said.
     ///   - now: The stream clock. Limiters go by it alone, so the same stream is decided in the same way again.
     ///   - traceBytes: `KeptTrace.tracesDataBytes`, where `asksForBytes` says that it is needed. Without it a policy
     ///     that needs it votes error and is skipped.
-    ///   - force: What the force rules say; then no policy is asked.
     /// - Complexity: O(*n*) for *n* conditions; a trace that is kept costs one more pass for each distinct
     ///   rate (see `Plan.inclusionProbability`). Allocates nothing.
     public func decide(
-        _ trace: borrowing TraceSummary, state: inout SamplerState, now: StreamTick, traceBytes: Int? = nil,
-        force: ForceVerdict? = nil
+        _ trace: borrowing TraceSummary, state: inout SamplerState, now: StreamTick, traceBytes: Int? = nil
     ) -> Decision {
-        decide(trace, state: &state, atMilliseconds: now.milliseconds, traceBytes: traceBytes, force: force)
+        decide(trace, state: &state, atMilliseconds: now.milliseconds, traceBytes: traceBytes)
     }
 
     /// The same at a moment that is no tick.
     public func decide(
-        _ trace: borrowing TraceSummary, state: inout SamplerState, atMilliseconds now: Int64, traceBytes: Int? = nil,
-        force: ForceVerdict? = nil
+        _ trace: borrowing TraceSummary, state: inout SamplerState, atMilliseconds now: Int64, traceBytes: Int? = nil
     ) -> Decision {
         precondition(state.votes.count == policies.count, "a state of another sampler")
-        if let force {
-            for index in state.votes.indices { state.votes[index] = .notEvaluated }
-            state.countVotes()
-            return Decision(
-                verdict: force.isKept ? .sampled : .dropped, reason: .forceRule, policy: force.ruleID,
-                adjustedCount: force.isKept ? 1 : 0, policyVersion: version)
-        }
         let outcome = plan.decide(
             trace, Occasion(milliseconds: now, traceBytes: traceBytes), stopsAtFirstMatch: stopsAtFirstMatch, &state)
         state.countVotes()

@@ -33,6 +33,12 @@ public struct SamplerState: Sendable {
         }
     }
 
+    /// A force rule decided about a trace: no policy was asked.
+    public mutating func skipPolicies() {
+        for index in votes.indices { votes[index] = .notEvaluated }
+        countVotes()
+    }
+
     /// Adds the last decision's votes to the counts.
     mutating func countVotes() {
         for index in votes.indices { counts[index * Self.outcomeCount + Int(votes[index].rawValue)] += 1 }
