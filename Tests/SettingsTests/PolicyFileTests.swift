@@ -256,7 +256,7 @@ struct CollectorBlockSettingsTests {
         #expect(section.app.maximumTraceDuration == .seconds(300))
         #expect(throws: SettingsError.self) { try loaded("sampling: {policies_file: q.yaml}", "") }
         let error = #expect(throws: SettingsError.self) { try loaded(yaml, "policies: [{name: x, type: y}]") }
-        #expect(error?.problems.first?.description.hasPrefix("/srv/app/conf/p.yaml:1:27: policies[0].type") == true)
+        #expect(error?.problems.first?.description.hasPrefix("/srv/app/conf/p.yaml:1:28: policies[0].type") == true)
     }
 }
 
