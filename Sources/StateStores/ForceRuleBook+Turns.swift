@@ -1,3 +1,4 @@
+internal import Pipeline
 internal import Sampling
 internal import Telemetry
 internal import Threads
@@ -58,8 +59,11 @@ extension ForceRuleBook {
     }
 
     func show(_ desk: ForceRuleDesk) {
-        let rules = desk.register.listed
-        shown.withLock { $0.rules = rules }
+        let (rules, isLoaded) = (desk.register.listed, desk.isLoaded)
+        shown.withLock { shown in
+            shown.rules = rules
+            shown.isLoaded = isLoaded
+        }
     }
 
     /// Tells the shards.

@@ -95,6 +95,8 @@ public final class ForceRuleBook: Sendable {
         }
     }
 
+    /// Whether the store was read: before that nobody knows which rules there are.
+    public var isLoaded: Bool { shown.withLock { $0.isLoaded } }
     /// Entries of the store that are no rules.
     public var unreadable: [StoredForceRules.Unreadable] { shown.withLock { $0.unreadable } }
     public var storeWords: String { store.words }
@@ -186,6 +188,7 @@ struct ForceRuleDesk: Sendable {
 struct ForceRuleView: Sendable {
     /// Those that are listed.
     var rules: [ForceRule] = []
+    var isLoaded = false
     /// What failed last; nil when nothing does.
     var obstacle: String?
     var obstacleSinceMilliseconds: Int64?

@@ -6,7 +6,7 @@ public import Sampling
 ///
 ///     created ──▶ acts on every trace ──▶ expires ──▶ acts on traces of its time ──▶ forgotten
 ///                 listed                              listed for a while             deleted from the store
-public struct ForceRuleRegister {
+public struct ForceRuleRegister: Sendable {
     public struct Options: Sendable {
         public var limits = ForceRuleLimits()
         /// An expired rule is listed for so long (60 s).

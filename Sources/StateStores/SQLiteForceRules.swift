@@ -1,4 +1,4 @@
-public import Database
+internal import Database
 internal import JSON
 public import Sampling
 
@@ -44,7 +44,7 @@ public final class SQLiteForceRules: ForceRuleStore {
         } catch {
             throw ForceRuleStoreError("the rule cannot be written: \(error)")
         }
-        try withTable { (connection) throws(DatabaseError) in
+        _ = try withTable { (connection) throws(DatabaseError) in
             try connection.execute(
                 """
                 INSERT INTO force_rules (id, definition, created_ms, expires_ms, matched, last_matched_ms)
