@@ -88,8 +88,8 @@ public struct Sampler: Sendable {
     ) -> Decision {
         precondition(state.votes.count == policies.count, "a state of another sampler")
         let outcome = plan.decide(
-            trace, Occasion(milliseconds: now, traceBytes: traceBytes), stopsAtFirstMatch: stopsAtFirstMatch, &state)
-        state.countVotes()
+            trace, Occasion(milliseconds: now, traceBytes: traceBytes), stopsAtFirstMatch: stopsAtFirstMatch,
+            votes: &state.votes, counts: &state.counts, &state.limits)
         return decision(outcome, trace)
     }
 
