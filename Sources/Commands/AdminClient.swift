@@ -58,7 +58,7 @@ final class AdminClient {
     func call(_ method: String, _ path: String, body: JSONValue? = nil) throws(AdminFailure) -> JSONValue {
         var headers: [(name: String, value: String)] = []
         if let token { headers.append(("Authorization", "Bearer \(token)")) }
-        var bytes: [UInt8] = []
+        var bytes: [UInt8]?
         if let body {
             guard let written = try? body.bytes() else { throw AdminFailure(message: "the request cannot be written") }
             bytes = written
@@ -78,7 +78,8 @@ final class AdminClient {
         guard (200..<300).contains(response.status), answer["success"] == true else {
             let hint = response.status == 401 ? " (--token, --token-file)" : ""
             throw AdminFailure(
-                message: "\(answer["error"]?.text ?? "no message")\(hint) (\(response.status))", status: response.status)
+                message: "\(answer["error"]?.text ?? "no message")\(hint) (\(response.status))", status: response.status
+            )
         }
         return answer["data"] ?? .null
     }

@@ -58,6 +58,19 @@ extension Service {
         return options
     }
 
+    static func forceRuleBook(
+        _ settings: Settings, folder: String, clock: any Clock, metrics: ForceRuleMetrics, logger: Logger
+    ) -> ForceRuleBook? {
+        guard settings.forceSampling.isEnabled else { return nil }
+        var options = ForceRuleBook.Options()
+        options.register.limits.ruleCount = settings.forceSampling.maximumRules
+        options.register.limits.durationSeconds = settings.forceSampling.maximumDurationSeconds
+        options.register.actsAfterExpiryMilliseconds = 2 * settings.app.maximumTraceDuration.wholeMilliseconds
+        return ForceRuleBook(
+            options: options, store: SQLiteForceRules(path: "\(folder)/state.db"), sampler: settings.sampling.sampler,
+            clock: clock, metrics: metrics, logger: logger)
+    }
+
     static func queryOptions(_ settings: Settings, folder: String) -> QueryOptions {
         var options = QueryOptions(spillFolder: "\(folder)/query")
         options.workerCount = settings.query.workers
