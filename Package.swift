@@ -24,6 +24,7 @@ let rows: [[Module]] = [
         Module(name: "OTLPWire", uses: ["TraceModel"]),
         Module(name: "TraceBuffering", uses: ["TraceModel"]),
         Module(name: "Avro", uses: ["JSON", "Compression"]),
+        Module(name: "OTLPJSON", uses: ["JSON", "ProtobufWriter"]),
         Module(name: "TraceGenerator", uses: ["TraceModel", "ProtobufWriter"]),
     ],
     [
