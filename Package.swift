@@ -62,7 +62,10 @@ let rows: [[Module]] = [
             uses: ["Pipeline", "TraceModel", "TraceBuffering", "Sampling", "Iceberg", "Threads", "Telemetry"]),
         Module(
             name: "OTLPServer",
-            uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
+            uses: [
+                "Pipeline", "TraceModel", "OTLPWire", "OTLPJSON", "JSON", "ProtobufWriter", "HTTPServer", "Threads",
+                "Telemetry",
+            ]),
         Module(
             name: "SpanLog",
             uses: ["Pipeline", "Iceberg", "TraceModel", "OTLPWire", "Threads", "Telemetry"], native: ["CSystem"]),
@@ -162,7 +165,7 @@ targets += [
     tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("ProcessTests", ["TraceModel", "JSON", "ProtobufWriter", "Compression", "TraceGenerator", "Threads", "HTTPClient", "Workers", "CSystem"], resources: [.copy("Python")]),
     tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads", "ObjectStorage", "IcebergCatalogs"], resources: [.copy("Scripts")]),
-    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "AdminAPI"]),
+    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "OTLPWire", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "AdminAPI"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("SimulationTests", ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),

@@ -48,6 +48,7 @@ public enum LateDecision: String, MetricLabel {
 /// What could not be decoded.
 public enum DecodeFormat: String, MetricLabel {
     case otlpProtobuf = "otlp_protobuf"
+    case otlpJSON = "otlp_json"
     case gzip
 }
 
