@@ -19,9 +19,10 @@ let rows: [[Module]] = [
         Module(name: "JSON", uses: []),
         Module(name: "ProtobufWriter", uses: []),
         Module(name: "Configuration", uses: []),
+        Module(name: "Patterns", uses: [], native: ["CRE2"]),
     ],
     [
-        Module(name: "OTLPWire", uses: ["TraceModel"]),
+        Module(name: "OTLPWire", uses: ["TraceModel", "Patterns"]),
         Module(name: "TraceBuffering", uses: ["TraceModel"]),
         Module(name: "Avro", uses: ["JSON", "Compression"]),
         Module(name: "OTLPJSON", uses: ["JSON", "ProtobufWriter"]),
@@ -112,6 +113,7 @@ let native: [Target] = [
     .systemLibrary(name: "CArrow", pkgConfig: prefix + "tss-arrow.pc"),
     .target(name: "CParquet", dependencies: ["CArrow"]),
     .target(name: "CSpawn"),
+    .target(name: "CRE2"),
 ]
 
 let swiftSettings: [SwiftSetting] = [
@@ -162,6 +164,7 @@ targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
     tests("ParquetTests", ["Parquet"]),
+    tests("PatternTests", ["Patterns"]),
     tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("ProcessTests", ["TraceModel", "JSON", "ProtobufWriter", "Compression", "TraceGenerator", "Threads", "HTTPClient", "Workers", "CSystem"], resources: [.copy("Python")]),
     tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads", "ObjectStorage", "IcebergCatalogs"], resources: [.copy("Scripts")]),
@@ -173,6 +176,7 @@ targets += [
     tests("StateStoreTests", ["TraceModel", "Pipeline", "Telemetry", "StateStores"]),
     tests("TidyTests", []),
     tests("WireTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "OTLPJSON", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "Patterns", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
 ]
 
