@@ -58,7 +58,8 @@ let rows: [[Module]] = [
     [
         Module(
             name: "ShardRunner",
-            uses: ["Pipeline", "TraceModel", "TraceBuffering", "Sampling", "Iceberg", "Threads", "Telemetry"]),
+            uses: ["Pipeline", "TraceModel", "TraceBuffering", "Sampling", "Iceberg", "Threads", "Telemetry"],
+            native: ["CSystem"]),
         Module(
             name: "OTLPServer",
             uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
