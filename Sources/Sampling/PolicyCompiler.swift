@@ -18,21 +18,30 @@ public struct PolicyCompiler {
         return Condition(.matches(mask: 1 << UInt64(bit)))
     }
 
-    /// The questions as the scanner's program; too many of them are a problem.
-    mutating func program() -> MatcherProgram {
+    /// The questions as clauses of the scanner's program; too many of them are a problem.
+    mutating func clauses() -> [MatcherClause] {
         guard questions.count <= MatcherProgram.bitCount else {
             problems.error(
                 at: .builtIn, key: "sampling.policies",
                 "the policies ask \(questions.count) different questions about attributes; "
                     + "at most \(MatcherProgram.bitCount) are possible")
-            return .empty
+            return []
         }
+        return questions.enumerated().map { MatcherClause(bit: $0.offset, terms: $0.element) }
+    }
+}
+
+extension Sampler {
+    /// One program for the questions of the policies and of the force rules.
+    static func program(
+        _ policyClauses: [MatcherClause], _ rules: ForceRuleSet
+    ) throws(SamplingError) -> MatcherProgram {
         do throws(MatcherProgramError) {
-            return try MatcherProgram(
-                questions.enumerated().map { MatcherClause(bit: $0.offset, terms: $0.element) })
+            return try MatcherProgram(policyClauses + rules.clauses)
         } catch {
-            problems.error(at: .builtIn, key: "sampling.policies", "the policies' attributes do not compile: \(error)")
-            return .empty
+            let problem = Problem(
+                .error, at: .builtIn, key: "sampling", "the attributes that are asked for do not compile: \(error)")
+            throw SamplingError([problem])
         }
     }
 }

@@ -21,6 +21,11 @@ public protocol PolicyKind: Sendable {
     ///
     /// - Parameter answers: What each of `conditions` said of it; the kind takes its own from the front.
     func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String
+
+    /// Says which spans and values show why the trace answered so; see `TraceLevelPolicyKind` for kinds that need none.
+    ///
+    /// - Parameter answers: As in `explanation`.
+    func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers)
 }
 
 /// What the conditions of a policy said of a trace, in their order.
@@ -45,6 +50,9 @@ public protocol BasicPolicyKind: PolicyKind {
 
     /// How the trace answers, given whether the condition holds.
     func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String
+
+    /// Says which spans and values show why the condition holds, or does not.
+    func evidence(_ search: inout EvidenceSearch, isMet: Bool)
 }
 
 extension BasicPolicyKind {
@@ -52,6 +60,10 @@ extension BasicPolicyKind {
 
     public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
         explanation(trace, isMet: answers.next())
+    }
+
+    public func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers) {
+        evidence(&search, isMet: answers.next())
     }
 }
 

@@ -13,7 +13,11 @@ public struct Sampler: Sendable {
     /// In configuration order.
     public let policies: [PolicyConfiguration]
     /// The questions that the scanner must answer for each span, for `TraceSummary.matches`.
-    public let program: MatcherProgram
+    public internal(set) var program: MatcherProgram
+    /// The policies' part of it, to which the force rules' part is added.
+    let policyClauses: [MatcherClause]
+    /// Asked by the pipeline before any policy.
+    public internal(set) var forceRules: ForceRuleSet
     /// Stands in every decision.
     public let version: UInt64
     /// What was accepted, but is probably not meant.
@@ -32,16 +36,19 @@ public struct Sampler: Sendable {
     /// - Throws: All problems at once: names that are empty, too long or given twice, too many policies,
     ///   parts that cannot be compiled.
     public init(
-        policies: [PolicyConfiguration], version: UInt64 = 1, stopsAtFirstMatch: Bool = false
+        policies: [PolicyConfiguration], forceRules: ForceRuleSet = ForceRuleSet(), version: UInt64 = 1,
+        stopsAtFirstMatch: Bool = false
     ) throws(SamplingError) {
         var problems = Self.namingProblems(policies)
         var compiler = PolicyCompiler()
         let compiled = policies.map { policy in
             (conditions: policy.kind.conditions(&compiler), isDrop: policy.isDrop)
         }
-        program = compiler.program()
+        policyClauses = compiler.clauses()
         problems.add(compiler.problems.list)
         if problems.hasErrors { throw SamplingError(problems.errors) }
+        program = try Self.program(policyClauses, forceRules)
+        self.forceRules = forceRules
         self.policies = policies
         self.version = version
         self.stopsAtFirstMatch = stopsAtFirstMatch

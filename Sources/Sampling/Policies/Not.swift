@@ -36,4 +36,8 @@ public struct Not: PolicyKind {
     public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
         "not (\(part.explanation(trace, isMet: !answers.next())))"
     }
+
+    public func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers) {
+        search.part(part, isMet: !answers.next())
+    }
 }

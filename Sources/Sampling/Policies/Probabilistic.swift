@@ -6,7 +6,7 @@ public import TraceModel
 /// FNV-1a 64 over the salt's bytes and then the sixteen bytes of the id; kept when the hash is at most
 /// ⌊(2⁶⁴ − 1) · percentage / 100⌋. It is its own hash, so traces kept by it claim no adjusted count; for
 /// true counts use `rate`.
-public struct Probabilistic: BasicPolicyKind {
+public struct Probabilistic: TraceLevelPolicyKind {
     public static let typeName = "probabilistic"
 
     public static let defaultSalt = "default-hash-seed"

@@ -9,7 +9,7 @@ public import TraceModel
 /// exact. Source: OpenTelemetry specification, "TraceState: Probability Sampling".
 ///
 /// Ours, not the Collector's; its `probabilistic` keeps its own hash.
-public struct Rate: BasicPolicyKind {
+public struct Rate: TraceLevelPolicyKind {
     public static let typeName = "rate"
 
     /// 0 … 1.

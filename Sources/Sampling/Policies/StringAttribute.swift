@@ -36,16 +36,21 @@ public struct StringAttribute: BasicPolicyKind {
 
     public func condition(_ compiler: inout PolicyCompiler) -> Condition {
         guard !values.isEmpty else { return Condition(.never, isInverted: isInverted) }
-        let tests = [
-            MatcherTest(.span(key), .isIn(values)), MatcherTest(.resource(key), .isIn(values)),
-        ]
         return compiler.anySpan(tests).inverted(isInverted)
+    }
+
+    private var tests: [MatcherTest] {
+        [MatcherTest(.span(key), .isIn(values)), MatcherTest(.resource(key), .isIn(values))]
     }
 
     public var words: String { AttributeWords.words(key, list, isInverted: isInverted) }
 
     public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
         AttributeWords.explanation(key, list, isInverted: isInverted, isMet: isMet)
+    }
+
+    public func evidence(_ search: inout EvidenceSearch, isMet: Bool) {
+        search.attribute(key, tests, isFound: isMet != isInverted)
     }
 
     private var list: String {
