@@ -11,13 +11,8 @@ extension ForceRule {
     func terms() throws(ForceRuleError) -> [MatcherTerm] {
         var terms: [MatcherTerm] = []
         do throws(ReadError) {
-            for matcher in resource { terms += try matcher.terms(on: .resource(matcher.key)) }
-            for matcher in span {
-                switch ForceRuleField.subject(matcher.key) {
-                case .attribute(let key): terms += try matcher.terms(on: .span(key))
-                case .field(let field): terms += try matcher.terms(on: field)
-                }
-            }
+            for matcher in resource { terms += try matcher.terms(inSpan: false) }
+            for matcher in span { terms += try matcher.terms(inSpan: true) }
         } catch {
             throw ForceRuleError([error.message])
         }
@@ -31,6 +26,15 @@ extension ForceRule {
 }
 
 extension ForceRule.Matcher {
+    /// - Parameter inSpan: Whether it stands in the span's list, where fields have names too.
+    func terms(inSpan: Bool) throws(ReadError) -> [MatcherTerm] {
+        guard inSpan else { return try terms(on: .resource(key)) }
+        switch ForceRuleField.subject(key) {
+        case .attribute(let key): return try terms(on: .span(key))
+        case .field(let field): return try terms(on: field)
+        }
+    }
+
     func terms(on subject: MatcherSubject) throws(ReadError) -> [MatcherTerm] {
         switch comparison {
         case .exists: return [MatcherTerm(subject, .exists)]

@@ -6,13 +6,13 @@ public enum PolicyCatalog {
     /// One row for each kind that is built.
     public static let kinds: [any PolicyKind.Type] = [
         AlwaysSample.self, StatusCode.self, Latency.self, SpanCount.self, Probabilistic.self, Rate.self,
-        StringAttribute.self, NumericAttribute.self, BooleanAttribute.self, TraceFlags.self, And.self, Not.self,
-        Drop.self,
+        StringAttribute.self, NumericAttribute.self, BooleanAttribute.self, TraceFlags.self, RateLimiting.self,
+        BytesLimiting.self, And.self, Not.self, Drop.self,
     ]
 
     /// Kinds that the Collector has and this version has not.
     public static let unbuiltKinds = [
-        "trace_state", "rate_limiting", "bytes_limiting", "ottl_condition", "composite",
+        "trace_state", "ottl_condition", "composite",
     ]
 
     /// The names of a kind's members: those it asks for when it reads an empty map.

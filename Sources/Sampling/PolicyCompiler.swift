@@ -6,8 +6,26 @@ public struct PolicyCompiler {
     public var problems = Problems()
     /// In the order of their bits; equal questions share a bit.
     private(set) var questions: [[MatcherTerm]] = []
+    private(set) var limiters = LimiterList()
+    /// Name of the top-level policy whose conditions are being made; limiters are known by it.
+    var policy = ""
 
     init() {}
+
+    /// A condition that holds as long as the rate is not exceeded.
+    mutating func limiter(_ rate: TokenRate, _ test: (_ bucket: Int) -> Condition.Test) -> Condition {
+        // Nothing ever passes: then it is no limiter, and whoever looks at the plan sees that.
+        guard rate.burst > 0 else { return Condition(.never) }
+        let ordinal = limiters.buckets.count { $0.policy == policy }
+        limiters.buckets.append(LimiterList.Bucket(policy: policy, ordinal: ordinal, rate: rate))
+        return Condition(test(limiters.buckets.count - 1))
+    }
+
+    /// A condition that holds when the composite lets the trace through.
+    mutating func composite(_ plan: CompositePlan) -> Condition {
+        limiters.composites.append(LimiterList.Composite(policy: policy, plan: plan))
+        return Condition(.composite(limiters.composites.count - 1))
+    }
 
     /// A condition that holds when on some span of the trace one of the tests does.
     mutating func anySpan(_ tests: [MatcherTest]) -> Condition {

@@ -34,7 +34,8 @@ public struct Not: PolicyKind {
     public var words: String { "all but \(part.words)" }
 
     public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
-        "not (\(part.explanation(trace, isMet: !answers.next())))"
+        guard let isMet = answers.next() else { return "not (\(part.typeName) not told)" }
+        return "not (\(part.explanation(trace, isMet: !isMet)))"
     }
 
     public func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers) {
