@@ -23,8 +23,6 @@ let rows: [[Module]] = [
     ],
     [
         Module(name: "OTLPWire", uses: ["TraceModel", "Patterns"]),
-        Module(name: "TraceBuffering", uses: ["TraceModel"]),
-        Module(name: "OTLPWire", uses: ["TraceModel"]),
         Module(name: "TraceBuffering", uses: ["TraceModel"], native: ["CSystem"]),
         Module(name: "Avro", uses: ["JSON", "Compression"]),
         Module(name: "OTLPJSON", uses: ["JSON", "ProtobufWriter"]),
@@ -179,8 +177,7 @@ targets += [
     tests("SinkTests", ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
     tests("StateStoreTests", ["TraceModel", "Pipeline", "Telemetry", "StateStores"]),
     tests("TidyTests", []),
-    tests("WireTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "OTLPJSON", "TraceGenerator"], resources: [.copy("Fixtures")]),
-    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "Patterns", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests("WireTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "Patterns", "OTLPWire", "OTLPJSON", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
 ]
 

@@ -75,6 +75,9 @@ public struct ForceRuleSet: Sendable {
     /// The rule decides nothing any more.
     public mutating func remove(id: String) { change(id, from: [.live, .expired], to: .gone) }
 
+    /// What one span and its resource must satisfy for the rule of this id, whatever became of it.
+    func terms(ofID id: String) -> [MatcherTerm]? { entries.first { $0.rule.id == id }?.terms }
+
     /// One for each rank that can still decide.
     var clauses: [MatcherClause] { [] }
 
