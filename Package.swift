@@ -76,7 +76,10 @@ let rows: [[Module]] = [
         Module(
             name: "IcebergSink",
             uses: ["Pipeline", "TraceModel", "OTLPWire", "JSON", "Iceberg", "Parquet", "ObjectStorage"]),
-        Module(name: "StateStores", uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
+        Module(
+            name: "StateStores",
+            uses: ["JSON", "Pipeline", "TraceModel", "Sampling", "Database", "Threads", "Telemetry"],
+            native: ["CSystem"]),
         Module(
             name: "QueryEngine",
             uses: ["Iceberg", "JSON", "Workers", "Threads", "Telemetry"],
@@ -85,7 +88,10 @@ let rows: [[Module]] = [
     [
         Module(
             name: "AdminAPI",
-            uses: ["Pipeline", "TraceModel", "Sampling", "QueryEngine", "HTTPServer", "JSON", "Threads", "Telemetry"]),
+            uses: [
+                "Pipeline", "TraceModel", "Sampling", "StateStores", "QueryEngine", "HTTPServer", "JSON", "Threads",
+                "Telemetry",
+            ]),
         Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling", "Telemetry"]),
     ],
     [
