@@ -169,3 +169,34 @@ public final class NamedCounters<Second: MetricLabel>: Sendable {
         }
     }
 }
+
+/// Counters of one metric whose only label has values that come and go, such as a rule's id.
+public final class CountersByName: Sendable {
+    /// More names share the name `other`.
+    public static let maxNames = 1000
+
+    private let counters = Lock<[String: Counter]>([:])
+
+    init() {}
+
+    /// The counter; it appears, at zero, with the first call. Takes a lock.
+    public func counter(_ name: String) -> Counter {
+        counters.withLock { counters in
+            let key = counters[name] != nil || counters.count < Self.maxNames ? name : "other"
+            if let counter = counters[key] { return counter }
+            let made = Counter()
+            counters[key] = made
+            return made
+        }
+    }
+
+    /// Makes the series of a name appear.
+    public func declare(_ name: String) { _ = counter(name) }
+
+    /// Removes the series of a name.
+    public func remove(_ name: String) { counters.withLock { $0[name] = nil } }
+
+    var all: [(name: String, counter: Counter)] {
+        counters.withLock { counters in counters.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+    }
+}

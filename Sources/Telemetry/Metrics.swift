@@ -7,6 +7,7 @@ public final class Metrics: Sendable {
     public let entrance: EntranceMetrics
     public let storage: StorageMetrics
     public let queries: QueryMetrics
+    public let forceRules: ForceRuleMetrics
 
     private let families: [MetricFamily]
 
@@ -19,6 +20,7 @@ public final class Metrics: Sendable {
         entrance = EntranceMetrics(&declare)
         storage = StorageMetrics(&declare)
         queries = QueryMetrics(&declare)
+        forceRules = ForceRuleMetrics(&declare, pipeline)
         Self.declareLog(log, &declare)
         declare.information("build_info", [("version", version)], "The program that runs; always 1.")
         ProcessMetrics.declare(&declare)
@@ -209,5 +211,25 @@ public struct QueryMetrics: Sendable {
         requests = declare.counters("queries_total", by: "result", "SQL queries answered.")
         duration = declare.histogram(
             "query_duration_seconds", bounds: MetricBounds.pipeline, "A query with its wait for a worker.")
+    }
+}
+
+/// Rules that people make while the program runs.
+public struct ForceRuleMetrics: Sendable {
+    public let matches: CountersByName
+    public let unreadable: Gauge
+
+    init(_ declare: inout MetricDeclarations, _ pipeline: PipelineMetrics) {
+        declare.reading(
+            "traces_force_sampled_total", "Traces that a force rule has kept: `traces_sampled_total` of that reason."
+        ) { pipeline.tracesSampled[.forceRule].value }
+        declare.reading(
+            "traces_force_dropped_total", "Traces that a force rule has dropped: `traces_dropped_total` of that reason."
+        ) { pipeline.tracesDropped[.forceRule].value }
+        matches = declare.countersByName(
+            "force_rule_matches_total", by: "rule_id",
+            "Traces that a force rule has decided; the series goes with the rule.")
+        unreadable = declare.gauge(
+            "force_rules_unreadable_current", "Entries of the rule store that are no rules; they do not act.")
     }
 }
