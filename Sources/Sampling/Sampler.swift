@@ -54,7 +54,7 @@ public struct Sampler: Sendable {
         self.version = version
         self.stopsAtFirstMatch = stopsAtFirstMatch
         plan = Plan(compiled, limiters: compiler.limiters)
-        warnings = problems.warnings + Self.reachProblems(policies, compiled.map(\.conditions))
+        warnings = problems.warnings + Self.reachProblems(policies, compiled.map(\.conditions), compiler.limiters)
     }
 
     /// Limiters that are full, or have what those of an earlier sampler with the same limiters have left.

@@ -23,7 +23,8 @@ public struct Not: PolicyKind {
             part = basic
         } else {
             fields.problems.error(
-                at: node.place, key: key, "a \(policy.kind.typeName) policy cannot stand in a not policy")
+                at: node.place, key: key,
+                "a policy of the kind \(policy.kind.typeName) cannot stand in one of the kind not")
         }
     }
 
