@@ -22,11 +22,12 @@ let rows: [[Module]] = [
         Module(name: "Patterns", uses: [], native: ["CRE2"]),
     ],
     [
-        Module(name: "OTLPWire", uses: ["TraceModel"]),
-        Module(name: "TraceBuffering", uses: ["TraceModel"], native: ["CSystem"]),
         Module(name: "OTLPWire", uses: ["TraceModel", "Patterns"]),
         Module(name: "TraceBuffering", uses: ["TraceModel"]),
+        Module(name: "OTLPWire", uses: ["TraceModel"]),
+        Module(name: "TraceBuffering", uses: ["TraceModel"], native: ["CSystem"]),
         Module(name: "Avro", uses: ["JSON", "Compression"]),
+        Module(name: "OTLPJSON", uses: ["JSON", "ProtobufWriter"]),
         Module(name: "TraceGenerator", uses: ["TraceModel", "ProtobufWriter"]),
     ],
     [
@@ -65,7 +66,10 @@ let rows: [[Module]] = [
             native: ["CSystem"]),
         Module(
             name: "OTLPServer",
-            uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
+            uses: [
+                "Pipeline", "TraceModel", "OTLPWire", "OTLPJSON", "JSON", "ProtobufWriter", "HTTPServer", "Threads",
+                "Telemetry",
+            ]),
         Module(
             name: "SpanLog",
             uses: ["Pipeline", "Iceberg", "TraceModel", "OTLPWire", "Threads", "Telemetry"], native: ["CSystem"]),
@@ -174,13 +178,14 @@ targets += [
     tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("ProcessTests", ["TraceModel", "JSON", "ProtobufWriter", "Compression", "TraceGenerator", "Threads", "HTTPClient", "Workers", "CSystem"], resources: [.copy("Python")]),
     tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads", "ObjectStorage", "IcebergCatalogs"], resources: [.copy("Scripts")]),
-    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "AdminAPI"]),
+    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "OTLPWire", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "AdminAPI"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("SimulationTests", ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("SinkTests", ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
     tests("StateStoreTests", ["TraceModel", "Pipeline", "Telemetry", "StateStores"]),
     tests("TidyTests", []),
+    tests("WireTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "OTLPJSON", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "Patterns", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
 ]

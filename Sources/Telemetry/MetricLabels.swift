@@ -53,6 +53,7 @@ public enum SegmentOperation: String, MetricLabel {
 /// What could not be decoded.
 public enum DecodeFormat: String, MetricLabel {
     case otlpProtobuf = "otlp_protobuf"
+    case otlpJSON = "otlp_json"
     case gzip
 }
 
