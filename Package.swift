@@ -23,8 +23,6 @@ let rows: [[Module]] = [
     ],
     [
         Module(name: "OTLPWire", uses: ["TraceModel", "Patterns"]),
-        Module(name: "TraceBuffering", uses: ["TraceModel"]),
-        Module(name: "OTLPWire", uses: ["TraceModel"]),
         Module(name: "TraceBuffering", uses: ["TraceModel"], native: ["CSystem"]),
         Module(name: "Avro", uses: ["JSON", "Compression"]),
         Module(name: "OTLPJSON", uses: ["JSON", "ProtobufWriter"]),
