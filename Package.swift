@@ -29,7 +29,7 @@ let rows: [[Module]] = [
         Module(name: "TraceGenerator", uses: ["TraceModel", "ProtobufWriter"]),
     ],
     [
-        Module(name: "Sampling", uses: ["TraceModel", "JSON", "Configuration", "OTLPWire"]),
+        Module(name: "Sampling", uses: ["TraceModel", "JSON", "Configuration", "Patterns", "OTLPWire"]),
         Module(name: "Iceberg", uses: ["JSON", "Compression", "Avro"]),
     ],
     [

@@ -81,7 +81,11 @@ public struct ForceRuleSet: Sendable {
     public mutating func extend(_ serial: UInt64, to rule: ForceRule) { change(serial) { $0.rule = rule } }
 
     /// One for each rank that can still decide.
-    var clauses: [MatcherClause] { [] }
+    var clauses: [MatcherClause] {
+        entries.enumerated().filter { $0.element.state != .gone }.map { rank, entry in
+            MatcherClause(forceRule: UInt16(rank), terms: entry.terms)
+        }
+    }
 
     private mutating func change(_ serial: UInt64, _ body: (inout Entry) -> Void) {
         guard let rank = entries.firstIndex(where: { $0.serial == serial }) else { return }
