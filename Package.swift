@@ -186,8 +186,7 @@ targets += [
     tests("SinkTests", ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
     tests("StateStoreTests", ["TraceModel", "Pipeline", "Telemetry", "StateStores"]),
     tests("TidyTests", []),
-    tests("WireTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "OTLPJSON", "TraceGenerator"], resources: [.copy("Fixtures")]),
-    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "Patterns", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests("WireTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "Patterns", "OTLPWire", "OTLPJSON", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
 ]
 

@@ -5,18 +5,23 @@ extension Sampler {
     ///
     /// - Parameters:
     ///   - votes: Of every policy, in the order of the configuration; those that were not evaluated show nothing.
+    ///   - readings: What the limiters needed and had at the decision (`SamplerState.readings`).
     ///   - kept: The spans. Nil when their bytes are gone: values of the whole trace are answered all the same.
     /// - Complexity: Each span is decoded at most once, up to 10,000 of them.
     public func evidence(
-        for decision: Decision, votes: [Vote.Outcome], of trace: TraceSummary, in kept: KeptTrace?
+        for decision: Decision, votes: [Vote.Outcome], readings: [LimiterReading?] = [], of trace: TraceSummary,
+        in kept: KeptTrace?
     ) -> [VoteEvidence] {
         var search = EvidenceSearch(trace)
-        let chance = Chance(randomness: trace.randomness, knowsHashes: true)
+        if decision.reason == .forceRule, let terms = forceRules.terms(ofID: decision.policy) {
+            search.begin(decision.policy)
+            search.span(satisfying: terms)
+        }
         for compiled in plan.policies.sorted(by: { $0.configurationIndex < $1.configurationIndex }) {
             let index = compiled.configurationIndex
             guard index < votes.count, votes[index] != .notEvaluated else { continue }
             search.begin(policies[index].name)
-            var answers = Answers(plan.conditions[compiled.conditions].map { $0.truth(trace, chance) == .yes })
+            var answers = Answers(plan.answers(compiled.conditions, trace, votes[index], readings))
             policies[index].kind.evidence(&search, &answers)
         }
         return search.pieces(in: kept)

@@ -71,13 +71,6 @@ extension EvidenceSearch.Wanted {
             guard values.contents.flags & 1 != 0 else { return }
             pieces = [piece(ShownValue(.field, "sampled flag", ""), span, values, in: arena)]
             isSettled = true
-        case .traceState(let key, let wanted):
-            guard let value = values.traceStateValue(key, in: arena), wanted.isEmpty || wanted.contains(value)
-            else { return }
-            pieces = [
-                piece(ShownValue(.attribute, "tracestate \(key)", value, isText: true), span, values, in: arena)
-            ]
-            isSettled = true
         case .firstStart:
             let start = values.contents.startTimeUnixNano
             if pieces.isEmpty || start < time { keepTime(.firstStart, start, span, values, in: arena) }

@@ -31,14 +31,14 @@ public struct EvidenceSearch {
         case nearest(key: String)
         /// The first span with the W3C sampled flag.
         case sampledFlag
-        /// The first member of a `tracestate` with the key; of one of the values, unless there are none.
-        case traceState(key: String, values: [String])
         case firstStart
         case lastEnd
     }
 
     private(set) var policy = ""
     private var part = ""
+    /// Of the limiter whose kind is asked now.
+    private var reading: LimiterReading?
     var wanted: [Wanted] = []
 
     init(_ trace: TraceSummary) {
@@ -61,6 +61,9 @@ public struct EvidenceSearch {
     public mutating func trace(_ key: String, _ value: String) {
         want(.known, [VoteEvidence(policy: policy, part: part, subject: .trace, key: key, value: value)])
     }
+
+    /// A value of the whole trace, with what a limiter had left where it is one's.
+    mutating func answer(_ key: String, _ words: String) { limited(key, words, reading) }
 
     /// The attribute that made a question about attributes hold; else the first of that key, which did not.
     ///
@@ -85,11 +88,6 @@ public struct EvidenceSearch {
         want(.sampledFlag)
     }
 
-    /// The first span whose `tracestate` has the key with one of the values, or, without values, the key.
-    mutating func traceState(_ key: String, values: [String]) {
-        want(.traceState(key: key, values: values))
-    }
-
     /// What a part of a policy shows, under the name of its kind.
     mutating func part(_ kind: any PolicyKind, _ answers: inout Answers) {
         let outer = part
@@ -98,12 +96,27 @@ public struct EvidenceSearch {
         part = outer
     }
 
-    /// What the one part of a `not` shows.
-    mutating func part(_ kind: any BasicPolicyKind, isMet: Bool) {
+    /// What the one part of a `not` shows, whose answer is the opposite.
+    mutating func part(_ kind: any BasicPolicyKind, inverting answer: Answers.Answer) {
         let outer = part
         part = outer.isEmpty ? kind.typeName : "\(outer) \(kind.typeName)"
-        kind.evidence(&self, isMet: isMet)
+        var opposite = answer
+        opposite.isMet = answer.isMet.map { !$0 }
+        ask(kind, opposite)
         part = outer
+    }
+
+    /// Asks a kind of one condition; one whose answer is not known says so.
+    mutating func ask(_ kind: any BasicPolicyKind, _ answer: Answers.Answer) {
+        guard let isMet = answer.isMet else { return trace(kind.typeName, "\(kind.typeName) not told") }
+        reading = answer.reading
+        kind.evidence(&self, isMet: isMet)
+        reading = nil
+    }
+
+    /// What a limiter said of the trace, and what it had left.
+    mutating func limited(_ key: String, _ words: String, _ reading: LimiterReading?) {
+        trace(key, reading.map { "\(words): \($0.words)" } ?? words)
     }
 }
 
@@ -112,6 +125,6 @@ public protocol TraceLevelPolicyKind: BasicPolicyKind {}
 
 extension TraceLevelPolicyKind {
     public func evidence(_ search: inout EvidenceSearch, isMet: Bool) {
-        search.trace(typeName, explanation(search.trace, isMet: isMet))
+        search.answer(typeName, explanation(search.trace, isMet: isMet))
     }
 }

@@ -16,22 +16,9 @@ struct ShownValue {
     }
 }
 
-/// A scalar value with its type, or the statement that it is a list or a map.
-struct TypedValue {
-    var kind: AttributeKind
-    /// Of a string or bytes, in the arena.
-    var content = ByteRange.none
-    /// Of a bool (0 or 1), an int (two's complement) or a double (its bit pattern).
-    var bits: UInt64 = 0
-
-    var boolValue: Bool { bits != 0 }
-    var intValue: Int64 { Int64(bitPattern: bits) }
-    var doubleValue: Double { Double(bitPattern: bits) }
-}
-
 /// One span and its resource, decoded: what matchers can look at, asked plainly.
 ///
-/// Answers what the scanner's `MatcherProgram` answers; a property test holds the two against one another.
+/// What a test means is `MatcherCondition.holds`; here is found which value it is that satisfies it.
 struct SpanValues {
     private(set) var contents = SpanContents()
     private var resource = ResourceContents()
@@ -48,44 +35,27 @@ struct SpanValues {
     }
 
     /// One value for each attribute of that key, as a sender may repeat one; exactly one for a field.
-    func values(of subject: MatcherSubject, in arena: [UInt8]) -> [TypedValue] {
+    func values(of subject: MatcherSubject, in arena: [UInt8]) -> [AttributeNode] {
         switch subject {
         case .spanAttribute(let key):
             Self.values(key, contents.tape.nodes, contents.attributes, in: arena)
         case .resourceAttribute(let key):
             Self.values(key, resource.tape.nodes, resource.tape.nodes.indices, in: arena)
-        case .field(let field): [value(of: field, in: arena)]
+        case .field(let field): [field.value(of: contents, in: arena.span.bytes)]
         }
     }
 
     private static func values(
         _ key: [UInt8], _ nodes: [AttributeNode], _ range: Range<Int>, in arena: [UInt8]
-    ) -> [TypedValue] {
-        var found: [TypedValue] = []
+    ) -> [AttributeNode] {
+        var found: [AttributeNode] = []
         var index = range.lowerBound
         while index < range.upperBound {
             let node = nodes[index]
-            if bytes(node.key, in: arena).elementsEqual(key) {
-                found.append(TypedValue(kind: node.kind, content: node.content, bits: node.bits))
-            }
+            if bytes(node.key, in: arena).elementsEqual(key) { found.append(node) }
             index = Int(node.next)
         }
         return found
-    }
-
-    private func value(of field: MatcherField, in arena: [UInt8]) -> TypedValue {
-        switch field {
-        case .name: TypedValue(kind: .string, content: contents.name)
-        case .statusMessage: TypedValue(kind: .string, content: contents.statusMessage)
-        case .traceState: TypedValue(kind: .string, content: contents.traceState)
-        case .statusCode: TypedValue(kind: .int, bits: UInt64(bitPattern: Int64(contents.statusCode)))
-        case .kind: TypedValue(kind: .int, bits: UInt64(bitPattern: Int64(contents.kind)))
-        case .durationNanoseconds: TypedValue(kind: .int, bits: contents.endTimeUnixNano &- contents.startTimeUnixNano)
-        case .flags: TypedValue(kind: .int, bits: UInt64(contents.flags))
-        case .isRoot:
-            TypedValue(
-                kind: .bool, bits: Self.bytes(contents.parentSpanID, in: arena).allSatisfy { $0 == 0 } ? 1 : 0)
-        }
     }
 
     // MARK: Tests
@@ -104,7 +74,7 @@ struct SpanValues {
         var others: [ShownValue] = []
         for test in term.anyOf {
             let values = values(of: test.subject, in: arena)
-            if let value = values.first(where: { Self.holds(test.condition, $0, in: arena) }) {
+            if let value = values.first(where: { test.condition.holds(of: $0, in: arena.span.bytes) }) {
                 return term.isNegated ? nil : [showing(test.subject, value, in: arena)]
             }
             guard term.isNegated else { continue }
@@ -116,30 +86,9 @@ struct SpanValues {
         return term.isNegated ? others : nil
     }
 
-    static func holds(_ condition: MatcherCondition, _ value: TypedValue, in arena: [UInt8]) -> Bool {
-        let text = bytes(value.content, in: arena)
-        let isString = value.kind == .string
-        switch condition {
-        case .exists: return true
-        case .equals(let wanted): return isString && text.elementsEqual(wanted)
-        case .isIn(let wanted): return isString && wanted.contains(Array(text))
-        case .hasPrefix(let wanted): return isString && text.starts(with: wanted)
-        case .hasSuffix(let wanted): return isString && text.reversed().starts(with: wanted.reversed())
-        case .contains(let wanted): return isString && contains(text, wanted)
-        case .isBool(let wanted): return value.kind == .bool && value.boolValue == wanted
-        case .intIn(let bounds): return value.kind == .int && bounds.contains(value.intValue)
-        case .doubleIn(let bounds): return value.kind == .double && bounds.contains(value.doubleValue)
-        }
-    }
-
-    private static func contains(_ text: ArraySlice<UInt8>, _ wanted: [UInt8]) -> Bool {
-        guard text.count >= wanted.count else { return false }
-        return (text.startIndex...text.endIndex - wanted.count).contains { text[$0...].starts(with: wanted) }
-    }
-
     // MARK: Words
 
-    func showing(_ subject: MatcherSubject, _ value: TypedValue, in arena: [UInt8]) -> ShownValue {
+    func showing(_ subject: MatcherSubject, _ value: AttributeNode, in arena: [UInt8]) -> ShownValue {
         let isText = value.kind == .string
         switch subject {
         case .spanAttribute:
@@ -160,26 +109,27 @@ struct SpanValues {
         case .field(.traceState): "tracestate"
         case .field(.statusCode): "status"
         case .field(.kind): "kind"
-        case .field(.durationNanoseconds): "duration"
+        case .field(.durationNanoseconds), .field(.durationMilliseconds): "duration"
         case .field(.flags): "flags"
         case .field(.isRoot): "root"
         }
     }
 
     /// The names of enumerated fields; nil where the number or text is best.
-    private static func words(_ field: MatcherField, _ value: TypedValue) -> String? {
+    private static func words(_ field: MatcherField, _ value: AttributeNode) -> String? {
         let names: [String]
         switch field {
         case .statusCode: names = ["UNSET", "OK", "ERROR"]
         case .kind: names = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"]
         case .durationNanoseconds: return "\(Double(value.intValue) / 1_000_000) ms"
+        case .durationMilliseconds: return "\(value.intValue) ms"
         default: return nil
         }
         let number = value.intValue
         return number >= 0 && number < names.count ? names[Int(number)] : "\(number)"
     }
 
-    private static func words(_ value: TypedValue, in arena: [UInt8]) -> String {
+    private static func words(_ value: AttributeNode, in arena: [UInt8]) -> String {
         switch value.kind {
         case .empty: "(no value)"
         case .string: text(value.content, in: arena)
@@ -190,17 +140,6 @@ struct SpanValues {
         case .array: "(a list)"
         case .keyValueList: "(a map)"
         }
-    }
-
-    /// The value of a member of the W3C `tracestate`; nil when there is none of that key.
-    func traceStateValue(_ key: String, in arena: [UInt8]) -> String? {
-        for member in Self.text(contents.traceState, in: arena).split(separator: ",") {
-            let trimmed = member.drop { $0 == " " || $0 == "\t" }
-            guard trimmed.hasPrefix("\(key)=") else { continue }
-            let value = trimmed.dropFirst(key.count + 1)
-            return String(value.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
-        }
-        return nil
     }
 
     /// Bytes that are no UTF-8 are replaced; no more than evidence can show is decoded.

@@ -36,6 +36,10 @@ public struct Answers {
         var isMet: Bool?
         /// Of a composite: the part that decided, nil when none matched or it cannot be told.
         var part: Int?
+        /// Of a composite: what the conditions of that part said.
+        var partAnswers: [Answer] = []
+        /// Of a limiter: what it needed and had, when that is still known.
+        var reading: LimiterReading?
     }
 
     private var rest: ArraySlice<Answer>
@@ -77,7 +81,7 @@ extension BasicPolicyKind {
     }
 
     public func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers) {
-        evidence(&search, isMet: answers.next())
+        search.ask(self, answers.nextPart())
     }
 }
 

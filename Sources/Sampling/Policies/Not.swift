@@ -40,6 +40,6 @@ public struct Not: PolicyKind {
     }
 
     public func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers) {
-        search.part(part, isMet: !answers.next())
+        search.part(part, inverting: answers.nextPart())
     }
 }
