@@ -2,6 +2,7 @@ internal import CSystem
 internal import Glibc
 public import Iceberg
 public import Pipeline
+public import TraceBuffering
 
 /// Segments as files of one folder, past the page cache: `<folder>/<owner>-<number>.segment`, mode 0600.
 ///
@@ -13,59 +14,51 @@ public import Pipeline
 /// out others. Elsewhere plain, and the kernel is told that the pages are not needed (POSIX_FADV_DONTNEED).
 /// Not thread-safe: the spill thread makes it and uses it.
 public final class SegmentFolder: SegmentStore {
-    /// What direct access is aligned to, in memory and in the file: the largest block of common disks.
-    static let blockBytes = 4096
-    /// Written and read in pieces of this size (1 MiB).
+    /// Read in pieces of this size (1 MiB).
     private static let stagingBytes = 1 << 20
     private static let suffix = ".segment"
 
     private let path: String
-    /// Aligned memory of `stagingBytes`, ours alone; freed in `deinit`.
+    /// Aligned memory of `stagingBytes` for reads, ours alone; freed in `deinit`.
     private let staging: UnsafeMutableRawPointer
     public private(set) var isDirect = true
     private var isMade = false
 
     public init(path: String) {
         self.path = path
-        staging = .allocate(byteCount: Self.stagingBytes, alignment: Self.blockBytes)
-        // The tail of a last block is written too: never what the memory held before.
-        staging.initializeMemory(as: UInt8.self, repeating: 0, count: Self.stagingBytes)
+        staging = .allocate(byteCount: Self.stagingBytes, alignment: SegmentMemory.blockBytes)
     }
 
     deinit { staging.deallocate() }
 
     // MARK: Writing
 
-    public func write(_ name: String, _ bytes: [UInt8]) throws(FileError) -> Int {
+    public func write(_ name: String, _ segment: SealedSegment) throws(FileError) -> Int {
         try makeFolder()
         let file = location(name)
         let descriptor = try open(file, O_RDWR | O_CREAT | O_TRUNC)
         defer { close(descriptor) }
         do throws(FileError) {
-            var position = 0
-            while position < bytes.count {
-                let count = min(Self.stagingBytes, bytes.count - position)
-                // Copied for the alignment; both pointers live for the call only.
-                bytes.withUnsafeBytes { staging.copyMemory(from: $0.baseAddress! + position, byteCount: count) }
-                try writeStaging(Self.padded(count), descriptor, at: position, file)
-                position += count
+            let byteCount = try segment.withBlocks { blocks throws(FileError) -> Int in
+                try Self.write(blocks, to: descriptor, file)
+                return blocks.count
             }
+            if !isDirect { posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
+            return byteCount
         } catch {
             unlink(file)
             throw error
         }
-        if !isDirect { posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
-        return Self.padded(bytes.count)
     }
 
-    private func writeStaging(_ count: Int, _ descriptor: Int32, at position: Int, _ file: String) throws(FileError) {
+    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, _ file: String) throws(FileError) {
         var written = 0
-        while written < count {
-            let got = pwrite(descriptor, staging + written, count - written, off_t(position + written))
+        while written < bytes.count {
+            let got = pwrite(descriptor, bytes.baseAddress! + written, bytes.count - written, off_t(written))
             if got > 0 {
                 written += got
             } else if got == 0 || errno != EINTR {
-                throw Self.error(got == 0 ? ENOSPC : errno, "cannot write \(file)")
+                throw error(got == 0 ? ENOSPC : errno, "cannot write \(file)")
             }
         }
     }
@@ -80,7 +73,7 @@ public final class SegmentFolder: SegmentStore {
         bytes.reserveCapacity(count)
         var next = position
         while next < position + count {
-            let start = next / Self.blockBytes * Self.blockBytes
+            let start = next / SegmentMemory.blockBytes * SegmentMemory.blockBytes
             let wanted = min(Self.stagingBytes, Self.padded(position + count - start))
             let got = try readStaging(wanted, descriptor, at: start, file)
             let end = min(start + got, position + count)
@@ -155,7 +148,9 @@ public final class SegmentFolder: SegmentStore {
 
     private func location(_ name: String) -> String { "\(path)/\(name)\(Self.suffix)" }
 
-    private static func padded(_ count: Int) -> Int { (count + blockBytes - 1) / blockBytes * blockBytes }
+    private static func padded(_ count: Int) -> Int {
+        (count + SegmentMemory.blockBytes - 1) / SegmentMemory.blockBytes * SegmentMemory.blockBytes
+    }
 
     private static func error(_ code: Int32, _ what: String) -> FileError {
         let kind: FileError.Code =

@@ -1,5 +1,6 @@
 public import Iceberg
 public import Pipeline
+public import TraceBuffering
 
 /// Where full segments of the buffers go while their traces are undecided.
 ///
@@ -10,7 +11,7 @@ public protocol SegmentStore {
     ///
     /// - Returns: Bytes that it takes on disk.
     /// - Throws: `full` when there is no space; nothing of it is left then.
-    func write(_ name: String, _ bytes: [UInt8]) throws(FileError) -> Int
+    func write(_ name: String, _ segment: SealedSegment) throws(FileError) -> Int
     /// Exactly these bytes of a written segment.
     func read(_ name: String, at position: Int, count: Int) throws(FileError) -> [UInt8]
     /// Succeeds also when it was not there.

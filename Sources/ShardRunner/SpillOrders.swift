@@ -1,3 +1,4 @@
+internal import Pipeline
 internal import Synchronization
 internal import Threads
 internal import TraceBuffering
@@ -63,6 +64,9 @@ final class SpillChannel: Sendable {
         isOver.store(true, ordering: .releasing)
         thread.forget(self)
     }
+
+    /// Whether segments of anybody find no room now.
+    var isDiskFull: Bool { thread.isFull }
 
     var isClosed: Bool { isOver.load(ordering: .acquiring) }
 

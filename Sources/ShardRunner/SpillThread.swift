@@ -47,6 +47,8 @@ final class SpillThread: Sendable {
         var attempts = 0
     }
 
+    static let name = "spill"
+
     private let options: Options
     private let makeStore: @Sendable () -> any SegmentStore
     private let metrics: PipelineMetrics
@@ -71,7 +73,7 @@ final class SpillThread: Sendable {
     }
 
     func start() throws(ThreadError) -> NamedThread {
-        try NamedThread.start(name: "spill") { self.run() }
+        try NamedThread.start(name: Self.name) { self.run() }
     }
 
     /// Ends the thread; what waits is dropped, for nobody reads it again.
@@ -167,12 +169,12 @@ final class SpillThread: Sendable {
         work.writes.removeAll { $0.channel.isClosed }
         guard let order = work.writes.first else { return setFull(false) }
         do throws(FileError) {
-            try checkRoom(for: order.segment.bytes.count, work)
-            let byteCount = try work.store.write(order.channel.name(of: order.segment.id), order.segment.bytes)
+            try checkRoom(for: order.segment.byteCount, work)
+            let byteCount = try work.store.write(order.channel.name(of: order.segment.id), order.segment)
             work.files[order.channel.owner, default: [:]][order.segment.id] = byteCount
             work.diskBytes += byteCount
             metrics.segmentsWritten.add(1)
-            metrics.segmentBytesWritten.add(order.segment.bytes.count)
+            metrics.segmentBytesWritten.add(order.segment.byteCount)
             setFull(false)
             work.writes.removeFirst()
             order.channel.reply(.written(order.segment.id))
@@ -274,6 +276,7 @@ final class SpillThread: Sendable {
 
     private func show(_ work: Work) {
         metrics.segmentsInFlight.set(work.writes.count)
+        metrics.segmentDiskBytes.set(work.diskBytes)
         shown.withLock { status in
             status.diskBytes = work.diskBytes
             status.segmentCount = work.files.values.reduce(0) { $0 + $1.count }

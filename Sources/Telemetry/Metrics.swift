@@ -73,6 +73,7 @@ public struct PipelineMetrics: Sendable {
     public let bufferSpans: Gauge
     public let bufferMemoryBytes: Gauge
     public let bufferDiskBytes: Gauge
+    public let segmentDiskBytes: Gauge
     public let segmentsInFlight: Gauge
     public let segmentsWritten: Counter
     public let segmentBytesWritten: Counter
@@ -112,6 +113,7 @@ public struct PipelineMetrics: Sendable {
         bufferSpans = declare.gauge("buffer_spans_current", "Spans of undecided traces.")
         bufferMemoryBytes = declare.gauge("buffer_memory_bytes", "Memory of the trace buffer.")
         bufferDiskBytes = declare.gauge("buffer_disk_bytes", "Disk space of the buffer and its log.")
+        segmentDiskBytes = declare.gauge("buffer_segment_disk_bytes", "Disk space of the buffer's segments.")
         segmentsInFlight = declare.gauge(
             "buffer_segments_in_flight_current", "Full segments of the buffer on their way to disk.")
         segmentsWritten = declare.counter("buffer_segments_written_total", "Segments of the buffer written to disk.")
