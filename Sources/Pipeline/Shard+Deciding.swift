@@ -142,6 +142,7 @@ extension Shard {
         var event = DecisionEvent(
             summary: summary, decision: decision, cause: trace.cause, decidedAt: clock.now,
             votes: VoteSet(state.votes))
+        event.readings = state.readings
         guard decision.isKept else {
             counters.dropped(decision.reason, traces: 1, spans: Int(summary.spanCount))
             drop(trace, bytes, &event)
@@ -181,7 +182,8 @@ extension Shard {
 
     /// The spans and values behind the votes.
     func evidence(_ event: DecisionEvent, _ trace: KeptTrace) -> [VoteEvidence] {
-        sampler.evidence(for: event.decision, votes: event.votes.outcomes, of: event.summary, in: trace)
+        sampler.evidence(
+            for: event.decision, votes: event.votes.outcomes, readings: event.readings, of: event.summary, in: trace)
     }
 
     /// For the decision log; more than it can take are dropped and counted.
