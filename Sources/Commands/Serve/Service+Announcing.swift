@@ -38,9 +38,9 @@ extension Service {
 
     /// Bound wider than loopback, anybody who reaches the port may ask.
     private func warnOfOpenPorts() {
-        let address = settings.observability.healthAddress
-        guard !AdminAccess(address: address).isLoopbackOnly else { return }
+        let access = Self.adminAccess(settings)
+        guard !access.isLoopbackOnly, access.token == nil else { return }
         logger.warning(
-            "the admin port is open to the network without authentication", metadata: ["address": "\(address)"])
+            "the admin port is open to the network without authentication", metadata: ["address": "\(access.address)", "remedy": "admin.token"])
     }
 }

@@ -70,9 +70,27 @@ extension Service {
         return options
     }
 
+    static func adminAccess(_ settings: Settings) -> AdminAccess {
+        AdminAccess(
+            address: settings.observability.healthAddress, allowedHosts: settings.admin.allowedHosts,
+            token: settings.admin.token)
+    }
+
+    /// What to do when no trace is kept; a Collector's block takes no simple keys.
+    static func nothingKeptHint(_ settings: Settings) -> String {
+        settings.sampling.standsAlone
+            ? "no trace of the last minute was kept: no policy wanted one"
+            : "no trace of the last minute was kept: set sampling.base_sample_rate to keep a share of the normal ones"
+    }
+
     static func firstSpanLine(_ settings: Settings) -> String {
-        "first span received over otlp; traces are decided \(settings.app.rootInactivityTimeout.components.seconds) s "
-            + "after their last span (root seen), \(settings.app.inactivityTimeout.components.seconds) s otherwise"
+        let app = settings.app
+        if app.rootInactivityTimeout >= app.maximumTraceDuration {
+            return "first span received over otlp; traces are decided \(app.maximumTraceDuration.components.seconds) s "
+                + "after their first span"
+        }
+        return "first span received over otlp; traces are decided \(app.rootInactivityTimeout.components.seconds) s "
+            + "after their last span (root seen), \(app.inactivityTimeout.components.seconds) s otherwise"
     }
 }
 

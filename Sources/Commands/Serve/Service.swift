@@ -70,9 +70,11 @@ final class Service: Sendable {
             options: Self.queryOptions(settings, folder: dataFolder.path), table: table, files: table.files,
             launcher: launcher, logger: telemetry.logger("query"))
         health = ServiceHealth(
-            settings: settings, runner: runner, log: log, queries: queries, authentication: "none")
+            settings: settings, runner: runner, log: log, queries: queries,
+            authentication: Self.adminAccess(settings).authentication)
         activity = ActivityReporter(
-            metrics: metrics, runner: runner, logger: logger, firstSpanLine: Self.firstSpanLine(settings))
+            metrics: metrics, runner: runner, logger: logger, firstSpanLine: Self.firstSpanLine(settings),
+            nothingKeptHint: Self.nothingKeptHint(settings))
     }
 
     /// Opens every port or none, and starts the threads.
@@ -138,7 +140,7 @@ final class Service: Sendable {
                 return nil
             }
         }
-        let access = AdminAccess(address: settings.observability.healthAddress)
+        let access = Self.adminAccess(settings)
         let services = AdminServices(
             health: health, decisions: health, store: health, queries: queries,
             metricsPage: { [metrics, health] in
@@ -162,7 +164,9 @@ final class Service: Sendable {
                     serverOptions(
                         settings.observability.metricsAddress, settings.observability.metricsPort,
                         server: .metrics),
-                    access: AdminAccess(address: settings.observability.metricsAddress), services: services)
+                    access: AdminAccess(
+                        address: settings.observability.metricsAddress, allowedHosts: settings.admin.allowedHosts),
+                    services: services)
             })
         servers.withLock { $0 = opened }
         guard problems.isEmpty else { throw PortsTaken(description: problems.joined(separator: "; ")) }

@@ -180,6 +180,8 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
         runner.decisions.decision(about: traceID).map(Self.report)
     }
 
+    var rememberedDecisionCount: Int { runner.decisions.capacity }
+
     func recentDecisions(limit: Int) -> [DecisionReport] {
         runner.decisions.recent(limit: limit).map(Self.report)
     }
@@ -192,9 +194,12 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
             lastSpanMilliseconds: summary.lastTick.milliseconds,
             decidedMilliseconds: entry.event.decidedAt.milliseconds, spanCount: Int(summary.spanCount),
             explanation: entry.explanation,
-            votes: entry.votes.map {
-                DecisionReport.Vote(policy: $0.policy.name, vote: "\($0.outcome)", explanation: $0.explanation)
-            })
+            votes: entry.votes.map { vote in
+                DecisionReport.Vote(
+                    policy: vote.policy.name, vote: "\(vote.outcome)", explanation: vote.explanation,
+                    evidence: entry.evidence.filter { $0.policy == vote.policy.name })
+            },
+            evidence: entry.evidence.filter { $0.policy == entry.event.decision.policy })
     }
 
     // MARK: Store
