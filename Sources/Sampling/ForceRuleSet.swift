@@ -80,6 +80,9 @@ public struct ForceRuleSet: Sendable {
     /// The rule lives until another moment.
     public mutating func extend(_ serial: UInt64, to rule: ForceRule) { change(serial) { $0.rule = rule } }
 
+    /// What one span and its resource must satisfy for the rule of this id, whatever became of it.
+    func terms(ofID id: String) -> [MatcherTerm]? { entries.first { $0.rule.id == id }?.terms }
+
     /// One for each rank that can still decide.
     var clauses: [MatcherClause] {
         entries.enumerated().filter { $0.element.state != .gone }.map { rank, entry in

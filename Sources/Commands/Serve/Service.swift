@@ -51,15 +51,21 @@ final class Service: Sendable {
         table = try EmbeddedTable(settings)
         log = try SpanLog(
             folder: "\(dataFolder.path)/log", partitionCount: settings.otlp.partitions,
-            options: Self.logOptions(settings), clock: clock, metrics: metrics.entrance,
+            options: Self.logOptions(settings), clock: clock,
+            otherBytes: { [metrics] in metrics.pipeline.segmentDiskBytes.value }, metrics: metrics.entrance,
             logger: telemetry.logger("span_log"))
         // Before the shards: the first trace of this life finds the rules of the life before.
         let book = Self.forceRuleBook(
             settings, folder: dataFolder.path, clock: clock, metrics: metrics.forceRules,
             logger: telemetry.logger("force_rules"))
         forceRules = book
+        var options = Self.runnerOptions(settings, folder: dataFolder.path)
+        let logOptions = Self.logOptions(settings)
+        options.segmentBytes = { [log] in
+            logOptions.diskBytes - logOptions.reserveBytes - log.statistics.reduce(0) { $0 + $1.diskBytes }
+        }
         runner = ShardRunner(
-            options: Self.runnerOptions(settings, folder: dataFolder.path), definition: table.definition,
+            options: options, definition: table.definition,
             ports: ShardRunner.Ports(
                 sources: log.sources, catalog: table.catalog, files: table.files, rows: CurrentRowFiles(table),
                 verdicts: VerdictFiles(

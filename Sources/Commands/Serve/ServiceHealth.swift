@@ -84,7 +84,7 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
 
     var report: HealthReport {
         let obstacles = obstacles
-        let components = [iceberg, logComponent, query, shards] + (rules.map { [$0] } ?? [])
+        let components = [iceberg, logComponent, query, shards, spilling] + (rules.map { [$0] } ?? [])
         let isDegraded = components.contains { $0.status != .healthy }
         return HealthReport(
             status: obstacles.isEmpty ? (isDegraded ? .degraded : .healthy) : .unhealthy, version: Program.version,
@@ -174,9 +174,26 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
             ])
     }
 
+    /// Of the log and of what buffers have spilled.
+    private var diskBytes: Int {
+        log.statistics.reduce(0) { $0 + $1.diskBytes } + (runner.spillStatus?.diskBytes ?? 0)
+    }
+
+    private var spilling: HealthReport.Component {
+        let status = runner.spillStatus ?? SpillStatus()
+        return HealthReport.Component(
+            name: "spilling", status: status.isFull ? .degraded : .healthy,
+            sinceMilliseconds: status.fullSinceMilliseconds ?? startedAt,
+            lastError: status.lastError,
+            details: [
+                "disk_bytes": .integer(Int64(status.diskBytes)), "segments": .integer(Int64(status.segmentCount)),
+                "waiting_segments": .integer(Int64(status.waitingSegments)),
+            ])
+    }
+
     /// Gauges that are only known when somebody asks.
     func refresh(_ metrics: Metrics) {
-        metrics.pipeline.bufferDiskBytes.set(log.statistics.reduce(0) { $0 + $1.diskBytes })
+        metrics.pipeline.bufferDiskBytes.set(diskBytes)
     }
 
     // MARK: Decisions
@@ -184,6 +201,8 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
     func decision(about traceID: TraceID) -> DecisionReport? {
         runner.decisions.decision(about: traceID).map(Self.report)
     }
+
+    var rememberedDecisionCount: Int { runner.decisions.capacity }
 
     func recentDecisions(limit: Int) -> [DecisionReport] {
         runner.decisions.recent(limit: limit).map(Self.report)
@@ -197,9 +216,12 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
             lastSpanMilliseconds: summary.lastTick.milliseconds,
             decidedMilliseconds: entry.event.decidedAt.milliseconds, spanCount: Int(summary.spanCount),
             explanation: entry.explanation,
-            votes: entry.votes.map {
-                DecisionReport.Vote(policy: $0.policy.name, vote: "\($0.outcome)", explanation: $0.explanation)
-            })
+            votes: entry.votes.map { vote in
+                DecisionReport.Vote(
+                    policy: vote.policy.name, vote: "\(vote.outcome)", explanation: vote.explanation,
+                    evidence: entry.evidence.filter { $0.policy == vote.policy.name })
+            },
+            evidence: entry.evidence.filter { $0.policy == entry.event.decision.policy })
     }
 
     // MARK: Store
@@ -210,6 +232,6 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
             spanCount: gauges.reduce(0) { $0 + $1.bufferedSpans },
             traceCount: gauges.reduce(0) { $0 + $1.bufferedTraces },
             memoryBytes: gauges.reduce(0) { $0 + $1.bufferBytes + $1.memoryBytes },
-            diskBytes: log.statistics.reduce(0) { $0 + $1.diskBytes }, storageType: "embedded")
+            diskBytes: diskBytes, storageType: "embedded")
     }
 }
