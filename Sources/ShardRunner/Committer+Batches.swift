@@ -69,10 +69,10 @@ extension Committer {
         return !isLast
     }
 
-    /// Somebody fenced these: their shards go, and those that the group still gives to us are taken over anew.
-    private func reclaim(_ fenced: [PartitionID], _ ownership: inout Ownership) {
-        let sources = fenced.compactMap { ownership.owned[$0]?.source }
-        close(fenced, &ownership)
+    /// The shards of these go, and the partitions that are still given to us are taken over anew.
+    func reclaim(_ ids: [PartitionID], _ ownership: inout Ownership) {
+        let sources = ids.compactMap { ownership.owned[$0]?.source }
+        close(ids, &ownership)
         ownership.waiting += sources.filter(\.isAssigned)
         if !sources.isEmpty { ownership.retryAt = .now }
     }

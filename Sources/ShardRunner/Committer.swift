@@ -32,6 +32,7 @@ final class Committer: Sendable {
     private struct State {
         var status = RunnerStatus()
         var wantsCommit = false
+        var wantsTakeover = false
         /// Set once: the last batch must be in the table by then.
         var stopBy: MonotonicInstant?
         var lastWarning: (text: String, at: MonotonicInstant)?
@@ -90,6 +91,15 @@ final class Committer: Sendable {
         if isNews { wakeup.signal() }
     }
 
+    /// A shard cannot go on: the partitions are given up and taken over anew, from the log.
+    func takeOverSoon() {
+        let isNews = state.withLock { state in
+            defer { state.wantsTakeover = true }
+            return !state.wantsTakeover
+        }
+        if isNews { wakeup.signal() }
+    }
+
     /// Commits what is decided and ends; gives up at the deadline.
     func stop(by deadline: MonotonicInstant) {
         state.withLock { $0.stopBy = deadline }
@@ -116,6 +126,10 @@ final class Committer: Sendable {
             guard ownership.tableUUID != nil else { break }
             wait(pace, ownership)
             if hasRevocations { continue }
+            if takesTakeoverWish(), stopBy == nil {
+                reclaim(Array(ownership.owned.keys), &ownership)
+                continue
+            }
             guard commitWhatIsDue(&ownership, &pace) else { break }
         }
         // Nobody waits for a thread that has ended.
@@ -131,7 +145,8 @@ final class Committer: Sendable {
         let due = ownership.waiting.isEmpty ? pace.due : min(pace.due, ownership.retryAt)
         _ = wakeup.wait(until: due) {
             self.state.withLock { state in
-                state.wantsCommit || state.stopBy != nil || !state.assigned.isEmpty || !state.revocations.isEmpty
+                state.wantsCommit || state.wantsTakeover || state.stopBy != nil || !state.assigned.isEmpty
+                    || !state.revocations.isEmpty
             } ? true : nil
         }
     }
@@ -141,6 +156,13 @@ final class Committer: Sendable {
         state.withLock { state in
             defer { state.wantsCommit = false }
             return state.wantsCommit
+        }
+    }
+
+    private func takesTakeoverWish() -> Bool {
+        state.withLock { state in
+            defer { state.wantsTakeover = false }
+            return state.wantsTakeover
         }
     }
 
