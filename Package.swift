@@ -73,6 +73,10 @@ let rows: [[Module]] = [
             name: "SpanLog",
             uses: ["Pipeline", "Iceberg", "TraceModel", "OTLPWire", "Threads", "Telemetry"], native: ["CSystem"]),
         Module(
+            name: "KafkaIO",
+            uses: ["Pipeline", "TraceModel", "Iceberg", "JSON", "OTLPJSON", "RDKafka", "Threads", "Telemetry"],
+            native: ["CSystem"]),
+        Module(
             name: "IcebergCatalogs", uses: ["Iceberg", "JSON", "Database", "ObjectStorage", "Threads"]),
         Module(
             name: "IcebergSink",
@@ -93,7 +97,7 @@ let rows: [[Module]] = [
                 "Pipeline", "TraceModel", "Sampling", "StateStores", "QueryEngine", "HTTPServer", "JSON", "Threads",
                 "Telemetry",
             ]),
-        Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling", "Telemetry"]),
+        Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling", "Telemetry", "RDKafka"]),
     ],
     [
         Module(
@@ -103,7 +107,7 @@ let rows: [[Module]] = [
                 "Threads",
                 "Telemetry", "Parquet", "ObjectStorage", "HTTPClient", "HTTPServer", "Database", "Workers",
                 "ShardRunner", "OTLPServer", "SpanLog", "IcebergCatalogs", "IcebergSink", "StateStores",
-                "QueryEngine", "AdminAPI", "Settings", "Configuration", "Arguments", "TraceBuffering",
+                "QueryEngine", "KafkaIO", "RDKafka", "AdminAPI", "Settings", "Configuration", "Arguments", "TraceBuffering",
             ], native: ["CSystem"])
     ],
 ]
@@ -173,7 +177,7 @@ targets += [
     tests("CommitTests", ["TraceModel", "JSON", "ProtobufWriter", "TraceGenerator", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores", "ShardRunner"]),
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
-    tests("KafkaTests", ["RDKafka", "Threads"]),
+    tests("KafkaTests", ["RDKafka", "KafkaIO", "Pipeline", "TraceModel", "Telemetry", "Threads"]),
     tests("ParquetTests", ["Parquet"]),
     tests("PatternTests", ["Patterns"]),
     tests("PolicyTests", ["JSON", "Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
