@@ -70,12 +70,16 @@ extension Plan {
         let passes: Bool
         switch condition.test {
         case .spanTokens(let bucket):
-            passes = limits.buckets[bucket].take(
-                Int64(trace.spanCount), partitionCount: limits.partitionCount, at: occasion.milliseconds)
+            let reading = limits.buckets[bucket].reading(
+                taking: Int64(trace.spanCount), partitionCount: limits.partitionCount, at: occasion.milliseconds)
+            limits.readings[bucket] = reading
+            passes = reading.isPassed
         case .byteTokens(let bucket):
             guard let bytes = occasion.traceBytes else { return .unknown }
-            passes = limits.buckets[bucket].take(
-                Int64(bytes), partitionCount: limits.partitionCount, at: occasion.milliseconds)
+            let reading = limits.buckets[bucket].reading(
+                taking: Int64(bytes), partitionCount: limits.partitionCount, at: occasion.milliseconds)
+            limits.readings[bucket] = reading
+            passes = reading.isPassed
         case .composite(let index):
             switch compose(index, trace, chance, occasion, &limits) {
             case .unknown: return .unknown
@@ -103,10 +107,11 @@ extension Plan {
             case .no: continue
             case .unknown: return .unknown
             case .yes:
-                let passes = limits.spending[index].take(
-                    Int64(trace.spanCount), part: part, of: limiters.composites[index].plan,
+                let reading = limits.spending[index].reading(
+                    taking: Int64(trace.spanCount), part: part, of: limiters.composites[index].plan,
                     partitionCount: limits.partitionCount, atSecond: second)
-                return passes ? .yes : .no
+                limits.readings[limiters.buckets.count + index] = reading
+                return reading.isPassed ? .yes : .no
             }
         }
         return .no

@@ -4,6 +4,9 @@
 public struct SamplerState: Sendable {
     /// What each top-level policy said in the last decision, in configuration order.
     public internal(set) var votes: [Vote.Outcome]
+    /// What each limiter that was asked in the last decision needed and had: buckets, then composites. Empty when
+    /// there are no limiters.
+    public var readings: [LimiterReading?] { limits.readings }
     /// How often each policy has given each outcome: `VoteCounts.stride` numbers for each policy.
     var counts: [UInt64]
     var limits: LimiterState
@@ -16,6 +19,7 @@ public struct SamplerState: Sendable {
 
     /// A force rule decided about a trace: no policy was asked.
     public mutating func skipPolicies() {
+        limits.forgetReadings()
         for index in votes.indices {
             votes[index] = .notEvaluated
             counts[index * VoteCounts.stride + Int(Vote.Outcome.notEvaluated.rawValue)] += 1
@@ -46,6 +50,8 @@ struct LimiterState: Sendable {
     let partitionCount: Int64
     var buckets: [TokenBucket]
     var spending: [CompositeSpending]
+    /// Of the last decision.
+    var readings: [LimiterReading?]
     /// Whose they are; a sampler with the same limiter goes on with what it has left.
     private let limiters: LimiterList
 
@@ -54,6 +60,7 @@ struct LimiterState: Sendable {
         self.limiters = limiters
         buckets = limiters.buckets.map { TokenBucket($0.rate) }
         spending = limiters.composites.map { CompositeSpending(partCount: $0.plan.parts.count) }
+        readings = Array(repeating: nil, count: limiters.readingCount)
         guard let old else { return }
         for (index, key) in limiters.buckets.enumerated() {
             if let before = old.limiters.buckets.firstIndex(of: key) { buckets[index] = old.buckets[before] }
@@ -63,6 +70,12 @@ struct LimiterState: Sendable {
                 spending[index] = old.spending[before]
             }
         }
+    }
+}
+
+extension LimiterState {
+    mutating func forgetReadings() {
+        for index in readings.indices { readings[index] = nil }
     }
 }
 

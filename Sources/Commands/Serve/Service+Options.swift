@@ -31,7 +31,7 @@ extension Service {
         var writer = SystemRandomNumberGenerator()
         var options = RunnerOptions(
             writer: Hexadecimal.text(writer.next()) + Hexadecimal.text(writer.next()),
-            deadLetterFolder: "\(folder)/dead-letters")
+            deadLetterFolder: "\(folder)/dead-letters", segmentFolder: "\(folder)/segments")
         options.workerCount = settings.app.evaluationWorkers
         options.commitInterval = settings.storage.iceberg.commitInterval
         options.targetFileBytes = settings.storage.iceberg.targetFileBytes
@@ -39,14 +39,17 @@ extension Service {
         var shard = ShardOptions()
         let partitions = max(1, settings.otlp.partitions)
         shard.buffer.bytes = settings.app.maximumBufferBytes / partitions
+        shard.buffer.spills = true
+        // What is young stays in memory while there is room: a kept trace is read back from where it is.
+        shard.buffer.spillsAboveBytes = shard.buffer.bytes / 2
         shard.buffer.traces = settings.app.maximumBufferTraces / partitions
+        shard.buffer.hashKey = HashKey(writer.next(), writer.next())
         shard.buffer.inactivityTicks = ticks(settings.app.inactivityTimeout)
         shard.buffer.rootInactivityTicks = ticks(settings.app.rootInactivityTimeout)
         shard.buffer.maximumDurationTicks = ticks(settings.app.maximumTraceDuration)
         shard.decisions = settings.app.maximumDecisions / partitions
         shard.decisionTimeToLiveTicks = ticks(settings.app.decisionLifetime)
-        // Votes are computed when somebody asks for them.
-        shard.recordsVotes = false
+        shard.partitionCount = partitions
         options.shard = shard
         return options
     }
@@ -56,6 +59,19 @@ extension Service {
         options.timeToLiveTicks = ticks(settings.app.decisionLifetime)
         options.loadLimit = settings.app.maximumDecisions / max(1, settings.otlp.partitions)
         return options
+    }
+
+    static func forceRuleBook(
+        _ settings: Settings, folder: String, clock: any Clock, metrics: ForceRuleMetrics, logger: Logger
+    ) -> ForceRuleBook? {
+        guard settings.forceSampling.isEnabled else { return nil }
+        var options = ForceRuleBook.Options()
+        options.register.limits.ruleCount = settings.forceSampling.maximumRules
+        options.register.limits.durationSeconds = settings.forceSampling.maximumDurationSeconds
+        options.register.actsAfterExpiryMilliseconds = 2 * settings.app.maximumTraceDuration.wholeMilliseconds
+        return ForceRuleBook(
+            options: options, store: SQLiteForceRules(path: "\(folder)/state.db"), sampler: settings.sampling.sampler,
+            clock: clock, metrics: metrics, logger: logger)
     }
 
     static func queryOptions(_ settings: Settings, folder: String) -> QueryOptions {

@@ -67,15 +67,22 @@ public struct StringAttribute: BasicPolicyKind {
 
     public func condition(_ compiler: inout PolicyCompiler) -> Condition {
         guard !values.isEmpty else { return Condition(.never, isInverted: isInverted) }
-        let conditions: [MatcherCondition] = patterns.isEmpty ? [.isIn(values)] : patterns.map { .pattern($0) }
-        let tests = conditions.flatMap { [MatcherTest(.span(key), $0), MatcherTest(.resource(key), $0)] }
         return compiler.anySpan(tests).inverted(isInverted)
+    }
+
+    private var tests: [MatcherTest] {
+        let conditions: [MatcherCondition] = patterns.isEmpty ? [.isIn(values)] : patterns.map { .pattern($0) }
+        return conditions.flatMap { [MatcherTest(.span(key), $0), MatcherTest(.resource(key), $0)] }
     }
 
     public var words: String { AttributeWords.words(key, list, isInverted: isInverted) }
 
     public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
         AttributeWords.explanation(key, list, isInverted: isInverted, isMet: isMet)
+    }
+
+    public func evidence(_ search: inout EvidenceSearch, isMet: Bool) {
+        search.attribute(key, tests, isFound: isMet != isInverted)
     }
 
     private var list: String {

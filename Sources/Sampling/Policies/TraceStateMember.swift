@@ -27,13 +27,25 @@ public struct TraceStateMember: BasicPolicyKind {
 
     public func condition(_ compiler: inout PolicyCompiler) -> Condition {
         guard !values.isEmpty else { return Condition(.never) }
-        return compiler.anySpan([MatcherTest(.field(.traceState), .traceStateHas(key: key, values: values))])
+        return compiler.anySpan([test])
+    }
+
+    private var test: MatcherTest {
+        MatcherTest(.field(.traceState), .traceStateHas(key: key, values: values))
     }
 
     public var words: String { "traces in which the tracestate of a span has \(key) \(list)" }
 
     public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
         "tracestate \(key) \(list) \(isMet ? "yes" : "no")"
+    }
+
+    public func evidence(_ search: inout EvidenceSearch, isMet: Bool) {
+        if isMet {
+            search.span(satisfying: [MatcherTerm(anyOf: [test])])
+        } else {
+            search.trace("trace_state", explanation(search.trace, isMet: false))
+        }
     }
 
     private var list: String {
