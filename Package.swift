@@ -179,7 +179,7 @@ targets += [
     tests("PolicyTests", ["JSON", "Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("ProcessTests", ["TraceModel", "JSON", "ProtobufWriter", "Compression", "TraceGenerator", "Threads", "HTTPClient", "Workers", "CSystem"], resources: [.copy("Python")]),
     tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads", "ObjectStorage", "IcebergCatalogs"], resources: [.copy("Scripts")]),
-    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "OTLPWire", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "AdminAPI"]),
+    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "OTLPWire", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "Sampling", "StateStores", "AdminAPI"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("SimulationTests", ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
