@@ -71,7 +71,7 @@ final class Service: Sendable {
                 verdicts: VerdictFiles(
                     folder: "\(dataFolder.path)/verdicts", options: Self.verdictOptions(settings),
                     logger: telemetry.logger("verdicts")), clock: clock,
-                noteRuleMatches: book.map { book in { book.noteMatches($0) } }),
+                noteRuleMatches: { book?.noteMatches($0) }),
             sampler: book?.sampler ?? settings.sampling.sampler, metrics: metrics, logger: telemetry.logger("shards"))
         launcher = try ProcessLauncher()
         queries = QueryEngine(
