@@ -21,6 +21,7 @@ private struct QuietProgram: HealthReporting, DecisionLookup, StoreReporting {
             authentication: "none", buffer: [:], components: [])
     }
     func decision(about traceID: TraceID) -> DecisionReport? { nil }
+    var rememberedDecisionCount: Int { 0 }
     func recentDecisions(limit: Int) -> [DecisionReport] { [] }
     var store: StoreReport { StoreReport(spanCount: 0, traceCount: 0, memoryBytes: 0, diskBytes: 0, storageType: "t") }
 }
