@@ -78,7 +78,8 @@ final class AdminClient {
         guard (200..<300).contains(response.status), answer["success"] == true else {
             let hint = response.status == 401 ? " (--token, --token-file)" : ""
             throw AdminFailure(
-                message: "\(answer["error"]?.text ?? "no message")\(hint) (\(response.status))", status: response.status)
+                message: "\(answer["error"]?.text ?? "no message")\(hint) (\(response.status))", status: response.status
+            )
         }
         return answer["data"] ?? .null
     }

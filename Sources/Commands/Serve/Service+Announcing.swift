@@ -41,6 +41,7 @@ extension Service {
         let access = Self.adminAccess(settings)
         guard !access.isLoopbackOnly, access.token == nil else { return }
         logger.warning(
-            "the admin port is open to the network without authentication", metadata: ["address": "\(access.address)", "remedy": "admin.token"])
+            "the admin port is open to the network without authentication",
+            metadata: ["address": "\(access.address)", "remedy": "admin.token"])
     }
 }
