@@ -150,6 +150,26 @@ private struct Admin {
         #expect(data["decided_at"] == "1970-01-01T00:00:31.000Z")
         #expect(data["span_count"] == 2)
         #expect(data["votes"]?.array?.count == 1)
+        let text = #"span "POST /orders" status ERROR"#
+        let piece: JSONValue = [
+            "part": "status_code", "subject": "field", "span_id": "0000000000000005", "span_name": "POST /orders",
+            "key": "status", "value": "ERROR", "text": .string(text),
+        ]
+        #expect(data["evidence"] == [piece])
+        let vote = try #require(data["votes"]?.array?.first)
+        #expect(vote["vote"] == "sampled" && vote["explanation"] == "ERROR")
+        let absence: JSONValue = [
+            "part": nil, "subject": "absence", "span_id": nil, "span_name": nil, "key": "k", "value": nil,
+            "text": "no span has k",
+        ]
+        #expect(vote["evidence"] == [piece, absence])
+    }
+
+    @Test func `who asks about an unknown trace is told how much is remembered`() throws {
+        let admin = try Admin()
+        defer { admin.server.stop() }
+        let answer = try admin.get("/admin/decisions/00000000000000010000000000000009")
+        #expect(try JSONValue(parsing: answer.body)["error"]?.text?.contains("the newest 100000 decisions") == true)
     }
 
     @Test(arguments: [
