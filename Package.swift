@@ -169,12 +169,12 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 // swift-format-ignore
 targets += [
     tests("BufferTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator"]),
-    tests("KafkaTests", ["RDKafka", "Threads"]),
     tests("CatalogTests", ["JSON", "Avro", "Iceberg", "Threads", "Database", "ObjectStorage", "IcebergCatalogs"]),
     tests("CommandTests", ["TraceModel", "JSON", "QueryEngine", "Settings", "Commands"]),
     tests("CommitTests", ["TraceModel", "JSON", "ProtobufWriter", "TraceGenerator", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores", "ShardRunner"]),
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
+    tests("KafkaTests", ["RDKafka", "Threads"]),
     tests("ParquetTests", ["Parquet"]),
     tests("PatternTests", ["Patterns"]),
     tests("PolicyTests", ["JSON", "Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),

@@ -58,7 +58,7 @@ final class AdminClient {
     func call(_ method: String, _ path: String, body: JSONValue? = nil) throws(AdminFailure) -> JSONValue {
         var headers: [(name: String, value: String)] = []
         if let token { headers.append(("Authorization", "Bearer \(token)")) }
-        var bytes: [UInt8] = []
+        var bytes: [UInt8]?
         if let body {
             guard let written = try? body.bytes() else { throw AdminFailure(message: "the request cannot be written") }
             bytes = written

@@ -12,6 +12,7 @@ internal import TraceBuffering
 ///                                                         └◀── committed
 public final class ShardRunner: Sendable {
     private let committer: Committer
+    private let sources: any SpanSources
     private let workers: [Worker]
     private let threads = Lock<[NamedThread]>([])
     private let spill: SpillThread?
@@ -22,7 +23,7 @@ public final class ShardRunner: Sendable {
 
     /// Everything it talks to.
     public struct Ports: Sendable {
-        public var sources: [any SpanSource]
+        public var sources: any SpanSources
         public var catalog: any Catalog
         public var files: any TableFiles
         public var rows: any RowFiles
@@ -30,11 +31,14 @@ public final class ShardRunner: Sendable {
         public var clock: any Clock
         /// Where full segments go; nil for files of `RunnerOptions.segmentFolder`.
         public var segments: (@Sendable () -> any SegmentStore)?
+        /// Told after each turn how many traces force rules have decided in it, by the rules' ids; must not block.
+        public var noteRuleMatches: (@Sendable ([String: Int]) -> Void)?
 
         public init(
-            sources: [any SpanSource], catalog: any Catalog, files: any TableFiles, rows: any RowFiles,
+            sources: any SpanSources, catalog: any Catalog, files: any TableFiles, rows: any RowFiles,
             verdicts: (any VerdictStore)?, clock: any Clock,
-            segments: (@Sendable () -> any SegmentStore)? = nil
+            segments: (@Sendable () -> any SegmentStore)? = nil,
+            noteRuleMatches: (@Sendable ([String: Int]) -> Void)? = nil
         ) {
             self.sources = sources
             self.catalog = catalog
@@ -43,6 +47,7 @@ public final class ShardRunner: Sendable {
             self.verdicts = verdicts
             self.clock = clock
             self.segments = segments
+            self.noteRuleMatches = noteRuleMatches
         }
     }
 
@@ -59,7 +64,7 @@ public final class ShardRunner: Sendable {
             options: options, verdicts: ports.verdicts, decisions: decisions, spill: spill,
             metrics: metrics.pipeline, logger: logger,
             wantsCommit: { committing.withLock { $0 }?.commitSoon() },
-            wantsTakeover: { committing.withLock { $0 }?.takeOverSoon() },
+            wantsTakeover: { committing.withLock { $0 }?.takeOverSoon() }, noteRuleMatches: ports.noteRuleMatches,
             sampler: { sampler.withLock { $0 } })
         // More workers than partitions only sleep, and are there when a partition comes.
         let workers = (0..<options.workerCount).map { Worker(index: $0, context: context) }
@@ -70,6 +75,7 @@ public final class ShardRunner: Sendable {
                 metrics: metrics, logger: logger))
         committing.withLock { $0 = committer }
         self.committer = committer
+        sources = ports.sources
         self.workers = workers
         self.spill = spill
         self.sampler = sampler
@@ -93,7 +99,7 @@ public final class ShardRunner: Sendable {
     public var workerCount: Int { workers.count }
 
     /// Starts the threads; the table is reached in the background.
-    public func start() throws(ThreadError) {
+    public func start() throws {
         if let spill {
             let thread = try spill.start()
             threads.withLock { $0.append(thread) }
@@ -104,6 +110,7 @@ public final class ShardRunner: Sendable {
         }
         let thread = try committer.start()
         threads.withLock { $0.append(thread) }
+        try sources.start(committer)
     }
 
     /// Takes nothing new, commits what is decided and joins the threads; undecided spans stay in the log.
@@ -119,6 +126,8 @@ public final class ShardRunner: Sendable {
             return reply
         }
         for reply in drained { _ = reply.take(until: deadline) }
+        // A group takes its partitions back first: what is decided of them is committed then.
+        sources.stop()
         committer.stop(by: deadline)
         let all = threads.withLock { threads in
             defer { threads = [] }

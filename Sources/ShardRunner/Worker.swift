@@ -8,8 +8,8 @@ internal import Threads
 enum WorkerOrder: Sendable {
     /// A partition to take up; made here, for a shard is born on its worker's thread.
     case open(RecoveredPartition, any SpanSource)
-    /// Seal every shard's part of a batch.
-    case seal(ReplySlot<[SealedPartition]>)
+    /// Seal the parts of these partitions, of all when nil, for a batch.
+    case seal(Set<PartitionID>?, ReplySlot<[SealedPartition]>)
     /// The sealed parts of these partitions are in the table.
     case committed([PartitionID], ReplySlot<Bool>)
     /// The sealed parts of these partitions wait for the next batch.
@@ -47,6 +47,7 @@ final class Worker: Sendable {
         var wantsCommit: @Sendable () -> Void
         /// A shard cannot go on: take the partitions over anew.
         var wantsTakeover: @Sendable () -> Void
+        var noteRuleMatches: (@Sendable ([String: Int]) -> Void)?
         var sampler: @Sendable () -> NumberedSampler
     }
 
@@ -113,8 +114,8 @@ final class Worker: Sendable {
         switch order {
         case .open(let recovered, let source):
             shards.append(open(recovered, source))
-        case .seal(let reply):
-            reply.fill(shards.map { $0.seal() })
+        case .seal(let ids, let reply):
+            reply.fill(shards.filter { ids?.contains($0.id) ?? true }.map { $0.seal() })
         case .committed(let ids, let reply):
             for shard in shards where ids.contains(shard.id) { shard.committed() }
             reply.fill(true)
@@ -138,6 +139,6 @@ final class Worker: Sendable {
             Shard(recovered: recovered, options: context.options.shard, sampler: sampler.sampler),
             number: sampler.number, source: source, verdicts: context.verdicts, decisions: context.decisions,
             spill: context.spill?.channel(wakeup: wakeup), metrics: ShardMetrics(context.metrics),
-            logger: context.logger, options: context.options)
+            noteRuleMatches: context.noteRuleMatches, logger: context.logger, options: context.options)
     }
 }

@@ -3,6 +3,7 @@ internal import HTTPServer
 internal import OTLPServer
 internal import Pipeline
 internal import QueryEngine
+internal import Sampling
 internal import Settings
 internal import ShardRunner
 internal import StateStores
@@ -59,6 +60,19 @@ extension Service {
         options.timeToLiveTicks = ticks(settings.app.decisionLifetime)
         options.loadLimit = settings.app.maximumDecisions / max(1, settings.otlp.partitions)
         return options
+    }
+
+    static func forceRuleBook(
+        _ settings: Settings, folder: String, clock: any Clock, metrics: ForceRuleMetrics, logger: Logger
+    ) -> ForceRuleBook? {
+        guard settings.forceSampling.isEnabled else { return nil }
+        var options = ForceRuleBook.Options()
+        options.register.limits.ruleCount = settings.forceSampling.maximumRules
+        options.register.limits.durationSeconds = settings.forceSampling.maximumDurationSeconds
+        options.register.actsAfterExpiryMilliseconds = 2 * settings.app.maximumTraceDuration.wholeMilliseconds
+        return ForceRuleBook(
+            options: options, store: SQLiteForceRules(path: "\(folder)/state.db"), sampler: settings.sampling.sampler,
+            clock: clock, metrics: metrics, logger: logger)
     }
 
     static func queryOptions(_ settings: Settings, folder: String) -> QueryOptions {
