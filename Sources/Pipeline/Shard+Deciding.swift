@@ -146,6 +146,7 @@ extension Shard {
         var event = DecisionEvent(
             summary: summary, decision: decision, cause: trace.cause, decidedAt: clock.now,
             votes: VoteSet(state.votes))
+        event.readings = state.readings
         guard decision.isKept else {
             counters.dropped(decision.reason, traces: 1, spans: Int(summary.spanCount))
             drop(trace, bytes, &event)

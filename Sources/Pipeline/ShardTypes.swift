@@ -186,6 +186,8 @@ public struct DecisionEvent: Sendable {
     public var votes: VoteSet
     /// The spans and values behind the votes; empty when nobody looked, or the spans were gone.
     public var evidence: [VoteEvidence] = []
+    /// What limiters needed and had (`SamplerState.readings`); empty, and nothing allocated, when there are none.
+    public var readings: [LimiterReading?] = []
 
     public init(
         summary: TraceSummary, decision: Decision, cause: RipeCause, decidedAt: StreamTick, votes: VoteSet,

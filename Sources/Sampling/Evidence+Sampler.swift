@@ -32,12 +32,16 @@ extension Sampler {
     ///     sampled by slow-checkout: span "POST /orders" http.route = "/checkout"
     ///     not_sampled: errors no, latency 38 ms < 5000 ms, base rate 0
     ///
-    /// - Parameter evidence: As `evidence(for:votes:of:in:)` answers; without any, the policy's own words.
+    /// - Parameters:
+    ///   - outcomes: As for `votes`.
+    ///   - evidence: As `evidence(for:votes:readings:of:in:)` answers; without any, the policy's own words.
     public func explanation(
-        of decision: Decision, for trace: TraceSummary, evidence: [VoteEvidence]
+        of decision: Decision, for trace: TraceSummary, outcomes: [Vote.Outcome]? = nil, evidence: [VoteEvidence]
     ) -> String {
         let pieces = evidence.filter { $0.policy == decision.policy }
-        guard decision.verdict != .notSampled, !pieces.isEmpty else { return explanation(of: decision, for: trace) }
+        guard decision.verdict != .notSampled, !pieces.isEmpty else {
+            return explanation(of: decision, for: trace, outcomes: outcomes)
+        }
         let who = decision.reason == .forceRule ? "force rule \(decision.policy)" : decision.policy
         return "\(decision.verdict) by \(who): \(VoteEvidence.line(pieces))"
     }

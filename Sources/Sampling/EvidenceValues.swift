@@ -2,7 +2,7 @@ internal import OTLPWire
 internal import TraceModel
 
 /// A value in the words of evidence.
-struct ShownValue {
+struct ShownValue: Hashable {
     var subject: VoteEvidence.Subject
     var key: String
     var value: String
@@ -65,7 +65,8 @@ struct SpanValues {
         var shown: [ShownValue] = []
         for term in terms {
             guard let values = showing(term, in: arena) else { return nil }
-            shown += values
+            // Two terms may ask about one value: it exists, and it differs.
+            for value in values where !shown.contains(value) { shown.append(value) }
         }
         return shown
     }
@@ -75,7 +76,11 @@ struct SpanValues {
         for test in term.anyOf {
             let values = values(of: test.subject, in: arena)
             if let value = values.first(where: { test.condition.holds(of: $0, in: arena.span.bytes) }) {
-                return term.isNegated ? nil : [showing(test.subject, value, in: arena)]
+                if term.isNegated { return nil }
+                if case .traceStateHas(let key, _) = test.condition {
+                    return [showing(member: key, of: value, in: arena)]
+                }
+                return [showing(test.subject, value, in: arena)]
             }
             guard term.isNegated else { continue }
             // What is there instead, each subject once.
@@ -99,6 +104,15 @@ struct SpanValues {
             let words = Self.words(field, value) ?? Self.words(value, in: arena)
             return ShownValue(.field, Self.name(of: subject), words, isText: isText)
         }
+    }
+
+    /// One member of a `tracestate` that is valid as a whole.
+    private func showing(member key: [UInt8], of value: AttributeNode, in arena: [UInt8]) -> ShownValue {
+        let name = String(decoding: key, as: UTF8.self)
+        let all = String(decoding: Self.bytes(value.content, in: arena), as: UTF8.self)
+        let members = all.split(separator: ",").map { $0.split(separator: " ").joined(separator: " ") }
+        let member = members.first { $0.hasPrefix("\(name)=") }?.dropFirst(name.count + 1)
+        return ShownValue(.field, "tracestate \(name)", String(member ?? ""), isText: true)
     }
 
     private static func name(of subject: MatcherSubject) -> String {

@@ -20,8 +20,9 @@ public final class DecisionLog: Sendable {
         /// One line: verdict, who decided, and because of what.
         public var explanation: String
 
-        /// The spans and values behind the votes; empty when nobody looked, or the spans were gone.
-        public var evidence: [VoteEvidence] { event.evidence }
+        /// The spans and values behind the votes; of the trace as a whole only, when nobody looked at the spans or
+        /// they were gone.
+        public var evidence: [VoteEvidence]
     }
 
     private struct Record {
@@ -42,7 +43,8 @@ public final class DecisionLog: Sendable {
     /// Records that are looked at under the lock at one time: some ten microseconds.
     private static let recordsAtOnce = 2048
 
-    private let capacity: Int
+    /// Decisions that are remembered at most.
+    public let capacity: Int
     private let state: Lock<State>
 
     public init(capacity: Int) {
@@ -135,11 +137,13 @@ public final class DecisionLog: Sendable {
     private static func entry(_ found: Found) -> Entry {
         let event = found.event
         guard let sampler = found.sampler else {
-            return Entry(event: event, votes: [], explanation: "\(event.decision.verdict) by \(event.decision.policy)")
+            return Entry(
+                event: event, votes: [], explanation: "\(event.decision.verdict) by \(event.decision.policy)",
+                evidence: event.evidence)
         }
         return Entry(
             event: event, votes: sampler.votes(event.summary, outcomes: event.votes.outcomes),
-            explanation: event.explanation(by: sampler))
+            explanation: event.explanation(by: sampler), evidence: event.evidence(by: sampler))
     }
 }
 
@@ -152,6 +156,13 @@ struct NumberedSampler: Sendable {
 extension DecisionEvent {
     /// One line: verdict, who decided, and because of what.
     func explanation(by sampler: Sampler) -> String {
-        sampler.explanation(of: decision, for: summary, evidence: evidence)
+        sampler.explanation(of: decision, for: summary, outcomes: votes.outcomes, evidence: evidence)
+    }
+
+    /// What was found when the trace was decided, or what its summary alone shows.
+    func evidence(by sampler: Sampler) -> [VoteEvidence] {
+        guard evidence.isEmpty, !votes.isEmpty else { return evidence }
+        return sampler.evidence(
+            for: decision, votes: votes.outcomes, readings: readings, of: summary, in: nil)
     }
 }

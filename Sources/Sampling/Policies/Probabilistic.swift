@@ -53,4 +53,12 @@ public struct Probabilistic: TraceLevelPolicyKind {
         if percentage <= 0 || percentage >= 100 { return share }
         return "\(share) \(isMet ? "yes" : "no")"
     }
+
+    public func evidence(_ search: inout EvidenceSearch, isMet: Bool) {
+        let words = explanation(search.trace, isMet: isMet)
+        guard percentage > 0, percentage < 100 else { return search.answer(Self.typeName, words) }
+        let hash = Hexadecimal.text(FNV1a().adding(salt).adding(search.trace.traceID).state)
+        let limit = Hexadecimal.text(Self.limit(ratio: percentage / 100))
+        search.answer(Self.typeName, "\(words): hash \(hash) \(isMet ? "<=" : ">") \(limit)")
+    }
 }
