@@ -68,7 +68,7 @@ extension WholeProgram {
             ("TSS__DATADOG__API_KEY", "k", "datadog.api_key"),
             ("TSS__STORAGE__STORAGE_TYPE", "memory", "storage.storage_type"),
             ("TSS__SPAN_COMPRESSION__ENABLED", "true", "span_compression.enabled"),
-            ("TSS__FORCE_SAMPLING__ENABLED", "true", "force_sampling.enabled"),
+            ("TSS__FORCE_SAMPLING__USE_PUBSUB", "true", "force_sampling.use_pubsub"),
         ])
         func `a key whose part is not built is refused by name, never ignored`(
             variable: String, value: String, key: String
