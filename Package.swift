@@ -170,9 +170,7 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 targets += [
     tests("BufferTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator"]),
     tests("CatalogTests", ["JSON", "Avro", "Iceberg", "Threads", "Database", "ObjectStorage", "IcebergCatalogs"]),
-    tests("CommandTests", ["TraceModel", "JSON", "QueryEngine", "Settings", "Commands"]),
-    tests("CommitTests", ["TraceModel", "JSON", "ProtobufWriter", "TraceGenerator", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores", "ShardRunner"]),
-    tests("CommandTests", ["JSON", "QueryEngine", "Commands"]),
+    tests("CommandTests", ["TraceModel", "JSON", "QueryEngine", "Sampling", "Settings", "Commands"]),
     tests("CommitTests", ["TraceModel", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "TraceGenerator", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores", "ShardRunner"]),
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
@@ -183,7 +181,6 @@ targets += [
     tests("ProcessTests", ["TraceModel", "JSON", "ProtobufWriter", "Compression", "TraceGenerator", "Threads", "HTTPClient", "Workers", "CSystem"], resources: [.copy("Python")]),
     tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads", "ObjectStorage", "IcebergCatalogs"], resources: [.copy("Scripts")]),
     tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "OTLPWire", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "Sampling", "StateStores", "AdminAPI"]),
-    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "OTLPWire", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "AdminAPI", "Sampling"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("SimulationTests", ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
