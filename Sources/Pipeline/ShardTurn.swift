@@ -23,6 +23,8 @@ struct RipeQueue {
     var next = 0
     /// Traces of the batch that cannot be decided without their bytes.
     var bytes: [TraceHandle: Bytes] = [:]
+    /// Spans of those: they have left the buffer undecided.
+    var takenSpans = 0
     /// Whether the next one waits for its bytes.
     var isWaiting = false
 
