@@ -124,10 +124,13 @@ extension Simulation {
         // A row of late spans that came after the verdict's time to live is the verdict for those before, too.
         guard silence(traceID, instance) <= shardOptions.decisionTimeToLiveTicks, !instance.beheaded.contains(traceID)
         else { return }
-        for other in instance.decisions[traceID, default: []] {
+        let others = instance.decisions[traceID, default: []]
+        for (index, other) in others.enumerated() {
             let overlaps = seen.first <= other.last && other.first <= seen.last
             guard overlaps, !seen.isEarly, !other.isEarly, !other.isOutrun else { continue }
-            if seen.isKept != other.isKept {
+            // What came of it when it was judged anew stands from then on.
+            let stands = !others[(index + 1)...].contains { seen.first <= $0.last && $0.first <= seen.last }
+            if seen.isKept != other.isKept, stands {
                 // By other rules now, and nobody remembers: the verdict files went with the power.
                 if seen.ruling != other.ruling, instance.powerCutSteps.contains(where: { $0 >= other.step }) {
                     continue
