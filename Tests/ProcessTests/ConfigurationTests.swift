@@ -1,5 +1,9 @@
 import Foundation
+import HTTPClient
+import JSON
 import Testing
+import TraceGenerator
+import TraceModel
 import Workers
 
 extension WholeProgram {
@@ -108,7 +112,7 @@ extension WholeProgram {
                     folder, ["TSS__SAMPLING__POLICIES_FILE": folder.file("policies.yaml")])
                 try server.startAndWait()
                 let traces = Traces(seed: .random(in: 0 ... .max))
-                let (normal, failed) = (traces.next(.normal), traces.next(.error))
+                let (normal, failed) = (traces.next(.ok), traces.next(.error))
                 for trace in [normal, failed] { try #require(server.export(trace.requestBytes).status == 200) }
                 let kept = try server.waitForDecision(normal.traceID)
                 #expect(kept["verdict"] == "sampled" && kept["policy"] == "all")
