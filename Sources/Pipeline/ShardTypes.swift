@@ -91,6 +91,8 @@ public enum PlantedFault: String, Sendable, CaseIterable {
     case looksForSnapshot
     /// Every embedded log has the same name.
     case sharedLogName
+    /// Recovery does not remember which rows the table already has above `resume`.
+    case forgetsPresentRows
 }
 
 /// Whether a record was taken.

@@ -57,6 +57,7 @@ struct PlantedRule: CustomTestStringConvertible {
             $0.freezeProbability = 0.001
         },
         PlantedRule(fault: .sharedLogName, breaks: [.noLoss, .whole, .identity]) { $0.instanceCount = 2 },
+        PlantedRule(fault: .forgetsPresentRows, breaks: [.identity]),
     ]
 }
 

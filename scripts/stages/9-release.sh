@@ -6,4 +6,4 @@
 source scripts/lib.sh
 set_build_flags
 swift build -c release --product tss "${build_flags[@]}"
-if grep -qaE 'TSS_KILL_POINT|killPoint' .build/release/tss; then fail "the release binary holds kill points"; fi
+if grep -qaE 'TSS_KILL_POINT|killPoint|TSS_PLANTED_FAULT' .build/release/tss; then fail "the release binary holds kill points"; fi
