@@ -140,6 +140,12 @@ targets += [
         name: "row-files-benchmark",
         dependencies: ["IcebergSink", "Parquet", "Pipeline", "Iceberg", "OTLPWire", "TraceGenerator", "TraceModel"],
         path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py"], swiftSettings: swiftSettings),
+    .target(name: "CBenchmark", path: "Benchmarks/Counters"),
+    .executableTarget(
+        name: "benchmarks",
+        dependencies: [
+            "CBenchmark", "TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Pipeline",
+        ], path: "Benchmarks/Engine", swiftSettings: swiftSettings),
 ]
 
 /// A test target sees what it tests and everything below it.

@@ -1,0 +1,172 @@
+import CBenchmark
+import Pipeline
+import Sampling
+import TraceBuffering
+import TraceModel
+
+/// Whole shards, from a message in memory to verdicts and kept rows, with everything between but no input or output.
+///
+/// One thread gives the shards their turns, as a worker does: a piece of the log, then what is due, then what piled up
+/// is taken away. Sealed segments stay in memory for reading back when they are to be spilled.
+final class ShardBenchmark {
+    /// A read from the log.
+    static let turnBytes = 1 << 20
+    /// Kept rows of this size are committed.
+    static let batchBytes = 32 << 20
+    /// 24 bytes each.
+    private static let rememberedVerdicts = 4_000_000
+    private static let start: Int64 = 1_780_000_000_000
+
+    /// A shard, and what hangs on it: a class, for values that cannot be copied have no place in an array.
+    private final class Owned {
+        var shard: Shard
+        var next: Int64 = 0
+
+        init(_ shard: consuming Shard) { self.shard = shard }
+
+        /// What is to be spilled counts as written at once.
+        func spill() {
+            for segment in shard.sealedSegments() { shard.segmentWritten(segment.id) }
+            _ = shard.unneededSegments()
+        }
+
+        /// Kept traces whose bytes have left memory get other bytes of the same length: nobody looks at them here.
+        func readBack() {
+            for trace in shard.takeReads() {
+                for read in trace.reads {
+                    shard.supply(trace.handle, read, [UInt8](repeating: 0, count: read.byteCount))
+                }
+            }
+        }
+    }
+
+    private final class StoreBox {
+        var store: MessageStore
+        init(_ store: consuming MessageStore) { self.store = store }
+    }
+
+    private let box: StoreBox
+    private var stream: MessageStream
+    private let shards: [Owned]
+    private var turn: [MessageStream.Item] = []
+    private var verdicts: [[VerdictRecord]] = []
+    private var batches: [SealedPartition] = []
+
+    private(set) var cost = Cost()
+    private(set) var turns = Histogram()
+    private(set) var spanCount = 0
+    private(set) var keptRows = 0
+    private(set) var decidedCount = 0
+    /// Verdicts and kept traces that are not what the generator says.
+    private(set) var wrongCount = 0
+
+    /// - Parameter payloadBytes: Segments in memory, of all shards together.
+    init(
+        _ store: consuming MessageStore, shardCount: Int, liveTraces: Int, payloadBytes: Int, spills: Bool,
+        sampler: Sampler
+    ) {
+        stream = MessageStream(store, liveTraces: liveTraces)
+        box = StoreBox(store)
+        var options = ShardOptions()
+        options.recordsVotes = false
+        options.buffer.bytes = payloadBytes / shardCount
+        options.buffer.traces = max(10_000, liveTraces * 2 / shardCount)
+        options.buffer.spills = spills
+        options.decisions = max(10_000, Self.rememberedVerdicts / shardCount)
+        shards = (0..<shardCount).map { number in
+            let id = PartitionID(
+                source: SourceID(topic: "otlp:benchmark", generation: 1), partition: Int32(number))
+            return Owned(
+                Shard(
+                    recovered: RecoveredPartition(
+                        id: id, epoch: 1, resume: 0, settled: 0, clock: StreamTick(milliseconds: Self.start)),
+                    options: options, sampler: sampler))
+        }
+    }
+
+    /// Undecided traces of all shards.
+    var liveCount: Int { shards.reduce(0) { $0 + $1.shard.gauges.bufferedTraces } }
+
+    /// Takes so many spans; costs and counts are those of this call.
+    func run(spans: Int) {
+        (cost, turns, spanCount, keptRows, decidedCount) = (Cost(), Histogram(), 0, 0, 0)
+        while spanCount < spans, fillTurn() { takeTurn() }
+    }
+
+    private func fillTurn() -> Bool {
+        turn.removeAll(keepingCapacity: true)
+        var bytes = 0
+        while bytes < Self.turnBytes, let item = stream.next(box.store) {
+            box.store.salt(item.message, pass: item.pass)
+            turn.append(item)
+            bytes += box.store.messages[item.message].bytes.count
+        }
+        return !turn.isEmpty
+    }
+
+    private func takeTurn() {
+        let stamp = Stamp()
+        offerTurn(box.store)
+        let wall = Self.start + (turn.last?.milliseconds ?? 0)
+        for owned in shards {
+            _ = owned.shard.advance(.quiet(stampMilliseconds: wall), wall: wall)
+            harvest(owned)
+        }
+        turns.add(tss_benchmark_wall_nanoseconds() - stamp.wall)
+        cost.add(since: stamp)
+        check()
+    }
+
+    private func offerTurn(_ store: borrowing MessageStore) {
+        let bytes = store.bytes.span.bytes
+        for item in turn {
+            let message = store.messages[item.message]
+            offer(item, bytes.extracting(message.bytes), to: shards[Int(item.pass) % shards.count])
+            spanCount += message.spanCount
+        }
+    }
+
+    private func offer(_ item: MessageStream.Item, _ message: RawSpan, to owned: Owned) {
+        let milliseconds = Self.start + item.milliseconds
+        let record = LogRecord(offset: owned.next, timestampMilliseconds: milliseconds, checksum: 0)
+        owned.next += 1
+        while true {
+            switch owned.shard.ingest(record, message, wall: milliseconds) {
+            case .taken: return
+            case .again(.keptFull): commit(owned)
+            case .again:
+                _ = owned.shard.advance(.behind, wall: milliseconds)
+                harvest(owned)
+            }
+        }
+    }
+
+    /// Takes away what piled up.
+    private func harvest(_ owned: Owned) {
+        owned.spill()
+        owned.readBack()
+        verdicts.append(owned.shard.takeVerdicts())
+        _ = owned.shard.takeDecisions()
+        if owned.shard.gauges.keptBytes * shards.count >= Self.batchBytes { commit(owned) }
+    }
+
+    private func commit(_ owned: Owned) {
+        let sealed = owned.shard.seal()
+        owned.shard.committed()
+        batches.append(sealed)
+    }
+
+    /// Holds what was decided against what the generator says. Not measured.
+    private func check() {
+        for record in verdicts.joined() {
+            decidedCount += 1
+            if box.store.mustKeep(record.traceID) != (record.verdict == .sampled) { wrongCount += 1 }
+        }
+        for kept in batches.lazy.flatMap(\.traces) {
+            keptRows += kept.trace.spans.count
+            if kept.trace.spans.count != 8 || box.store.mustKeep(kept.trace.traceID) != true { wrongCount += 1 }
+        }
+        verdicts.removeAll(keepingCapacity: true)
+        batches.removeAll(keepingCapacity: true)
+    }
+}
