@@ -81,9 +81,12 @@ extension Shard {
 
     /// Bytes that were read for a kept trace (`takeReads`).
     public mutating func supply(_ handle: TraceHandle, _ read: SegmentRead, _ bytes: [UInt8]) {
-        guard let trace = buffer.supply(handle, read, bytes),
-            let kept = readingBack.removeValue(forKey: handle)
-        else { return }
+        guard let trace = buffer.supply(handle, read, bytes) else {
+            let further = buffer.furtherReads(handle)
+            if !further.isEmpty { reads.append(TraceReads(handle: handle, reads: further)) }
+            return
+        }
+        guard let kept = readingBack.removeValue(forKey: handle) else { return }
         keep(trace, kept)
     }
 

@@ -38,7 +38,7 @@ public struct Shard: ~Copyable {
     var isSealed = false
     var keptBytes = 0
     var readingBack: [TraceHandle: KeptRead] = [:]
-    private var reads: [TraceReads] = []
+    var reads: [TraceReads] = []
     private var verdicts: [VerdictRecord] = []
     private var events: [DecisionEvent] = []
     private var deadLetters: [DeadLetter] = []

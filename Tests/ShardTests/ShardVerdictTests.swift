@@ -53,10 +53,13 @@ import TraceModel
 
     /// A disk of segments: writes what is full, reads what is asked for, deletes what nobody needs.
     func serveSegments(_ shard: inout Shard, _ disk: inout [SegmentID: [UInt8]]) {
-        for trace in shard.takeReads() {
-            for read in trace.reads.reversed() {
-                let bytes = disk[read.segment]![read.offset..<read.offset + read.byteCount]
-                shard.supply(trace.handle, read, Array(bytes))
+        // What was read may name more to read.
+        while case let needed = shard.takeReads(), !needed.isEmpty {
+            for trace in needed {
+                for read in trace.reads.reversed() {
+                    let bytes = disk[read.segment]![read.offset..<read.offset + read.byteCount]
+                    shard.supply(trace.handle, read, Array(bytes))
+                }
             }
         }
         for segment in shard.sealedSegments() {

@@ -40,6 +40,7 @@ extension Service {
         let partitions = max(1, settings.otlp.partitions)
         shard.buffer.bytes = settings.app.maximumBufferBytes / partitions
         shard.buffer.traces = settings.app.maximumBufferTraces / partitions
+        shard.buffer.hashKey = HashKey(writer.next(), writer.next())
         shard.buffer.inactivityTicks = ticks(settings.app.inactivityTimeout)
         shard.buffer.rootInactivityTicks = ticks(settings.app.rootInactivityTimeout)
         shard.buffer.maximumDurationTicks = ticks(settings.app.maximumTraceDuration)
