@@ -27,7 +27,7 @@ let rows: [[Module]] = [
         Module(name: "TraceGenerator", uses: ["TraceModel", "ProtobufWriter"]),
     ],
     [
-        Module(name: "Sampling", uses: ["TraceModel", "Configuration", "OTLPWire"]),
+        Module(name: "Sampling", uses: ["TraceModel", "JSON", "Configuration", "OTLPWire"]),
         Module(name: "Iceberg", uses: ["JSON", "Compression", "Avro"]),
     ],
     [

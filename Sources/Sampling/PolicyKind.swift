@@ -25,14 +25,27 @@ public protocol PolicyKind: Sendable {
 
 /// What the conditions of a policy said of a trace, in their order.
 public struct Answers {
-    private var rest: ArraySlice<Bool>
+    /// What one condition said.
+    struct Answer {
+        /// nil: it was not asked, or what it said is not known any more.
+        var isMet: Bool?
+        /// Of a composite: the part that decided, nil when none matched or it cannot be told.
+        var part: Int?
+    }
 
-    init(_ answers: [Bool]) {
+    private var rest: ArraySlice<Answer>
+
+    init(_ answers: [Answer]) {
         rest = answers[...]
     }
 
+    /// Whether the next condition held; nil: it was not asked, or what it said is not known any more.
+    ///
     /// - Precondition: No kind takes more answers than it has conditions.
-    public mutating func next() -> Bool { rest.removeFirst() }
+    public mutating func next() -> Bool? { rest.removeFirst().isMet }
+
+    /// The next answer with the part that decided.
+    mutating func nextPart() -> Answer { rest.removeFirst() }
 }
 
 extension PolicyKind {
@@ -51,7 +64,8 @@ extension BasicPolicyKind {
     public func conditions(_ compiler: inout PolicyCompiler) -> [Condition] { [condition(&compiler)] }
 
     public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
-        explanation(trace, isMet: answers.next())
+        guard let isMet = answers.next() else { return "\(typeName) not told" }
+        return explanation(trace, isMet: isMet)
     }
 }
 
