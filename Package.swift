@@ -19,10 +19,13 @@ let rows: [[Module]] = [
         Module(name: "JSON", uses: []),
         Module(name: "ProtobufWriter", uses: []),
         Module(name: "Configuration", uses: []),
+        Module(name: "Patterns", uses: [], native: ["CRE2"]),
     ],
     [
         Module(name: "OTLPWire", uses: ["TraceModel"]),
         Module(name: "TraceBuffering", uses: ["TraceModel"], native: ["CSystem"]),
+        Module(name: "OTLPWire", uses: ["TraceModel", "Patterns"]),
+        Module(name: "TraceBuffering", uses: ["TraceModel"]),
         Module(name: "Avro", uses: ["JSON", "Compression"]),
         Module(name: "TraceGenerator", uses: ["TraceModel", "ProtobufWriter"]),
     ],
@@ -108,6 +111,7 @@ let native: [Target] = [
     .systemLibrary(name: "CArrow", pkgConfig: prefix + "tss-arrow.pc"),
     .target(name: "CParquet", dependencies: ["CArrow"]),
     .target(name: "CSpawn"),
+    .target(name: "CRE2"),
 ]
 
 let swiftSettings: [SwiftSetting] = [
@@ -165,6 +169,7 @@ targets += [
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
     tests("ParquetTests", ["Parquet"]),
+    tests("PatternTests", ["Patterns"]),
     tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("ProcessTests", ["TraceModel", "JSON", "ProtobufWriter", "Compression", "TraceGenerator", "Threads", "HTTPClient", "Workers", "CSystem"], resources: [.copy("Python")]),
     tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads", "ObjectStorage", "IcebergCatalogs"], resources: [.copy("Scripts")]),
@@ -175,7 +180,7 @@ targets += [
     tests("SinkTests", ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
     tests("StateStoreTests", ["TraceModel", "Pipeline", "Telemetry", "StateStores"]),
     tests("TidyTests", []),
-    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "Patterns", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
 ]
 

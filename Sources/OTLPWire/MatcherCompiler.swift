@@ -1,3 +1,6 @@
+internal import Patterns
+internal import TraceModel
+
 /// Makes the tables of a `MatcherProgram`.
 struct MatcherCompiler {
     private(set) var spanKeys = ByteStringTable([])
@@ -6,6 +9,10 @@ struct MatcherCompiler {
     private(set) var fieldChecks: [(field: MatcherField, range: Range<Int>)] = []
     private(set) var operands: [UInt8] = []
     private(set) var sets: [ByteStringTable] = []
+    private(set) var ranges: [NumberRange] = []
+    private(set) var patterns: [Pattern] = []
+    private(set) var traceStates: [MatcherCondition] = []
+    private(set) var forceRules: [(rank: UInt16, clause: MatcherClause)] = []
     private(set) var clauses: [MatcherProgram.Clause] = []
     private(set) var triggered: [Range<Int>] = []
     private(set) var triggers = TermSet()
@@ -20,21 +27,24 @@ struct MatcherCompiler {
         guard source.count <= MatcherProgram.clauseLimit else { throw .tooManyClauses }
         var compiled: [MatcherProgram.Clause] = []
         for clause in source {
-            compiled.append(try compile(clause))
+            switch clause.effect {
+            case .bit(let bit): compiled.append(try compile(clause.terms, bit: bit))
+            case .forceRule(let rank):
+                guard rank != SpanRecord.noForceRule else { throw .rankOutOfRange(rank) }
+                forceRules.append((rank, clause))
+            }
         }
+        guard forceRules.count <= MatcherProgram.forceRuleLimit else { throw .tooManyForceRules }
         try compileChecks()
         arrange(compiled)
     }
 
     private mutating func compile(
-        _ clause: MatcherClause
+        _ source: [MatcherTerm], bit: Int
     ) throws(MatcherProgramError) -> MatcherProgram.Clause {
-        guard (0..<MatcherProgram.bitCount).contains(clause.bit) else {
-            throw .bitOutOfRange(clause.bit)
-        }
-        var compiled = MatcherProgram.Clause(
-            required: TermSet(), forbidden: TermSet(), bits: 1 << UInt64(clause.bit))
-        for term in clause.terms {
+        guard (0..<MatcherProgram.bitCount).contains(bit) else { throw .bitOutOfRange(bit) }
+        var compiled = MatcherProgram.Clause(required: TermSet(), forbidden: TermSet(), bits: 1 << UInt64(bit))
+        for term in source {
             let index = try index(of: Set(term.anyOf))
             if term.isNegated {
                 compiled.forbidden.insert(index)
@@ -107,6 +117,15 @@ struct MatcherCompiler {
                 operation: .doubleIn, terms: terms,
                 lower: Int64(bitPattern: range.lowerBound.bitPattern),
                 upper: Int64(bitPattern: range.upperBound.bitPattern))
+        case .numberIn(let range):
+            ranges.append(range)
+            return .init(operation: .numberIn, terms: terms, set: ranges.count - 1)
+        case .pattern(let pattern):
+            patterns.append(pattern)
+            return .init(operation: .pattern, terms: terms, set: patterns.count - 1)
+        case .traceStateHas:
+            traceStates.append(condition)
+            return .init(operation: .traceStateHas, terms: terms, set: traceStates.count - 1)
         }
     }
 
@@ -161,22 +180,39 @@ extension MatcherSubject {
 extension MatcherField {
     /// Whether a value of the field's type can satisfy the condition.
     func accepts(_ condition: MatcherCondition) -> Bool {
-        switch (self, condition) {
-        case (_, .exists): true
-        case (.isRoot, .isBool): true
-        case (.statusCode, .intIn), (.kind, .intIn), (.durationNanoseconds, .intIn), (.flags, .intIn):
-            true
-        case (.name, let text), (.statusMessage, let text), (.traceState, let text): text.isText
-        default: false
+        switch self {
+        case .name, .statusMessage: condition.takesText
+        case .traceState: condition.takesText || condition.takesTraceState
+        case .statusCode, .kind, .durationNanoseconds, .durationMilliseconds, .flags: condition.takesInt
+        case .isRoot: condition.takesBool
         }
     }
 }
 
 extension MatcherCondition {
-    fileprivate var isText: Bool {
+    var takesText: Bool {
         switch self {
-        case .equals, .isIn, .hasPrefix, .hasSuffix, .contains: true
-        case .exists, .isBool, .intIn, .doubleIn: false
+        case .exists, .equals, .isIn, .hasPrefix, .hasSuffix, .contains, .numberIn, .pattern: true
+        case .isBool, .intIn, .doubleIn, .traceStateHas: false
         }
+    }
+
+    var takesInt: Bool {
+        switch self {
+        case .exists, .intIn, .numberIn: true
+        default: false
+        }
+    }
+
+    var takesBool: Bool {
+        switch self {
+        case .exists, .isBool: true
+        default: false
+        }
+    }
+
+    var takesTraceState: Bool {
+        if case .traceStateHas = self { return true }
+        return false
     }
 }

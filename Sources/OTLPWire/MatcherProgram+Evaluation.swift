@@ -1,4 +1,5 @@
-import TraceModel
+internal import Patterns
+public import TraceModel
 
 /// A value to be matched: a scalar `AnyValue`, or one of the span's fields.
 struct MatcherValue {
@@ -34,6 +35,28 @@ extension MatcherProgram {
             value.kind == .double
                 && Double(bitPattern: value.bits) >= Double(bitPattern: UInt64(bitPattern: check.lower))
                 && Double(bitPattern: value.bits) <= Double(bitPattern: UInt64(bitPattern: check.upper))
+        case .numberIn: numberHolds(ranges[check.set], value, in: bytes)
+        case .pattern:
+            value.kind == .string && patterns[check.set].matches(bytes, from: value.start, to: value.end)
+        case .traceStateHas:
+            traceStates[check.set].holds(
+                of: AttributeNode(
+                    kind: value.kind, next: 1, key: .none, content: ByteRange(from: value.start, to: value.end), bits: 0
+                ),
+                in: bytes)
+        }
+    }
+
+    private func numberHolds(
+        _ range: NumberRange, _ value: MatcherValue, in bytes: borrowing RawSpan
+    ) -> Bool {
+        switch value.kind {
+        case .int: return range.contains(.int(Int64(bitPattern: value.bits)))
+        case .double: return range.contains(.double(Double(bitPattern: value.bits)))
+        case .string:
+            guard let number = MatcherNumber(bytes, from: value.start, to: value.end) else { return false }
+            return range.contains(number)
+        default: return false
         }
     }
 
@@ -93,6 +116,49 @@ extension MatcherProgram {
 
     /// The lowest bit of each byte.
     private static var lowBits: UInt64 { 0x0101_0101_0101_0101 }
+
+    // MARK: One span
+
+    /// Runs the program on one span whose bytes are at hand, as a scan does.
+    ///
+    /// For traces that are older than the program. A span that is malformed, which validated ones are not, matches
+    /// nothing.
+    ///
+    /// - Parameters:
+    ///   - span: The body of a `Span`.
+    ///   - resource: The body of its `Resource`; empty when absent.
+    ///   - floor: Force rules of lower ranks do not count.
+    public func match(
+        span: ByteRange, resource: ByteRange, in bytes: borrowing RawSpan, forceRulesFrom floor: UInt16 = 0
+    ) -> (matches: UInt64, forceRule: UInt16) {
+        let limits = WireLimits()
+        do throws(WireError) {
+            var record = SpanRecord(traceID: TraceID(high: 0, low: 0), spanID: SpanID(0))
+            let hits = try match(resource: resource, in: bytes, limits: limits)
+            record.matches = resourceBits(of: hits)
+            record.resource = resource
+            _ = try scanSpan(
+                bytes, from: span.lowerBound, to: span.upperBound, self, resourceHits: hits, limits: limits,
+                into: &record)
+            return (record.matches, try forceRule(record, in: bytes, from: floor))
+        } catch {
+            return (0, SpanRecord.noForceRule)
+        }
+    }
+
+    func forceRule(
+        _ record: SpanRecord, in bytes: borrowing RawSpan, from floor: UInt16
+    ) throws(WireError) -> UInt16 {
+        var result = SpanRecord.noForceRule
+        var contents = SpanContents()
+        var resource = ResourceContents()
+        try contents.decode(record.span, in: bytes)
+        try resource.decode(record.resource, in: bytes)
+        for rule in forceRules where rule.rank >= floor && rule.rank < result {
+            if rule.clause.holds(on: contents, resource: resource, in: bytes) { result = rule.rank }
+        }
+        return result
+    }
 
     // MARK: Clauses
 

@@ -1,3 +1,6 @@
+internal import Patterns
+internal import TraceModel
+
 /// Tests over attributes and fields, compiled into flat tables that a scan interprets.
 ///
 /// A value without closures, classes or existentials: an attribute costs a look into a table, and
@@ -13,6 +16,10 @@ public struct MatcherProgram: Sendable {
     public static let termLimit = TermSet.capacity
     /// Clauses, as many as rules and policies may reasonably make.
     public static let clauseLimit = 4096
+    /// Clauses that are force rules, `force_sampling.max_rules` of them at most.
+    public static let forceRuleLimit = 1000
+    /// Terms of one force rule.
+    public static let forceRuleTermLimit = 16
 
     /// One test, with the terms that hold when it does.
     struct Check: Sendable {
@@ -38,8 +45,9 @@ public struct MatcherProgram: Sendable {
         case isBool
         case intIn
         case doubleIn
-        // Patterns (RE2) will be one more operation whose operand is an index into a table of
-        // compiled sets beside the program; `MatcherProgram.holds` is the one place that evaluates.
+        case numberIn
+        case pattern
+        case traceStateHas
     }
 
     /// A conjunction: all of `required` and none of `forbidden`.
@@ -59,6 +67,10 @@ public struct MatcherProgram: Sendable {
     /// Text operands, one after the other.
     let operands: [UInt8]
     let sets: [ByteStringTable]
+    let ranges: [NumberRange]
+    let patterns: [Pattern]
+    let traceStates: [MatcherCondition]
+    let forceRules: [(rank: UInt16, clause: MatcherClause)]
     /// Clauses that need the span, those of one trigger together.
     let clauses: [Clause]
     /// For each term the range of `clauses` that it triggers: their first required term.
@@ -83,6 +95,10 @@ public struct MatcherProgram: Sendable {
         fieldChecks = []
         operands = []
         sets = []
+        ranges = []
+        patterns = []
+        traceStates = []
+        forceRules = []
         clauses = []
         triggered = []
         triggers = TermSet()
@@ -100,6 +116,10 @@ public struct MatcherProgram: Sendable {
         fieldChecks = compiler.fieldChecks
         operands = compiler.operands
         sets = compiler.sets
+        ranges = compiler.ranges
+        patterns = compiler.patterns
+        traceStates = compiler.traceStates
+        forceRules = compiler.forceRules
         self.clauses = compiler.clauses
         triggered = compiler.triggered
         triggers = compiler.triggers
@@ -117,6 +137,14 @@ public enum MatcherProgramError: Error, Hashable, Sendable {
     case tooManyTerms
     /// More clauses than `MatcherProgram.clauseLimit`.
     case tooManyClauses
+    /// `SpanRecord.noForceRule` is no rank.
+    case rankOutOfRange(UInt16)
+    /// More force rules than `MatcherProgram.forceRuleLimit`.
+    case tooManyForceRules
+    /// A force rule, by its rank, of more terms than `MatcherProgram.forceRuleTermLimit`.
+    case tooManyForceRuleTerms(UInt16)
+    /// `traceStateHas` of something else than the field `traceState`.
+    case traceStateOfAnother
     /// A condition that the field, by its type, can never satisfy.
     case conditionOfAnotherType(MatcherField)
 }

@@ -313,6 +313,11 @@ private func value(
     case .durationNanoseconds:
         // Wraps to the signed difference; times are less than 2^63 ns apart until the year 2262.
         MatcherValue(kind: .int, bits: record.endTimeUnixNano &- record.startTimeUnixNano)
+    case .durationMilliseconds:
+        MatcherValue(
+            kind: .int,
+            bits: UInt64(
+                bitPattern: Int64(bitPattern: record.endTimeUnixNano &- record.startTimeUnixNano) / 1_000_000))
     case .flags: MatcherValue(kind: .int, bits: UInt64(record.flags))
     case .isRoot: MatcherValue(kind: .bool, bits: record.isRoot ? 1 : 0)
     }

@@ -21,11 +21,12 @@ public enum SpanScanner {
     /// Spans without a usable id (trace id of 16 bytes, span id of 8, not all zero; parent id of 0
     /// or 8 bytes) are counted in `rejectedCount`; they take an index all the same.
     ///
+    /// - Parameter floor: Force rules of lower ranks do not count.
     /// - Throws: `WireError` when the message is malformed; the batch is empty then.
     /// - Complexity: O(*n*) for *n* bytes; allocates only while the batch grows.
     public static func scan(
         _ message: borrowing RawSpan, matching program: MatcherProgram,
-        into batch: inout SpanBatch, limits: WireLimits = WireLimits()
+        into batch: inout SpanBatch, forceRulesFrom floor: UInt16 = 0, limits: WireLimits = WireLimits()
     ) throws(WireError) {
         batch.removeAll()
         do throws(WireError) {
@@ -34,6 +35,15 @@ public enum SpanScanner {
             }
             var scan = MessageScan(limits: limits)
             try scan.run(message, program, &batch)
+            if !program.forceRules.isEmpty {
+                var whole: [UInt8] = []
+                for offset in 0..<message.byteCount { whole.append(message.byte(at: offset)) }
+                whole += batch.merged
+                for index in batch.records.indices {
+                    batch.records[index].forceRule = try program.forceRule(
+                        batch.records[index], in: whole.span.bytes, from: floor)
+                }
+            }
         } catch {
             batch.removeAll()
             throw error
