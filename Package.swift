@@ -22,10 +22,8 @@ let rows: [[Module]] = [
         Module(name: "Patterns", uses: [], native: ["CRE2"]),
     ],
     [
-        Module(name: "OTLPWire", uses: ["TraceModel"]),
         Module(name: "TraceBuffering", uses: ["TraceModel"], native: ["CSystem"]),
         Module(name: "OTLPWire", uses: ["TraceModel", "Patterns"]),
-        Module(name: "TraceBuffering", uses: ["TraceModel"]),
         Module(name: "Avro", uses: ["JSON", "Compression"]),
         Module(name: "TraceGenerator", uses: ["TraceModel", "ProtobufWriter"]),
     ],
@@ -148,7 +146,8 @@ targets += [
     .executableTarget(
         name: "benchmarks",
         dependencies: [
-            "CBenchmark", "TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Pipeline",
+            "CBenchmark", "TraceModel", "Patterns", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling",
+            "Pipeline",
         ], path: "Benchmarks/Engine", swiftSettings: swiftSettings),
 ]
 

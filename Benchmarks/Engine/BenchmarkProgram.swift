@@ -7,8 +7,11 @@ import TraceModel
 ///
 ///     benchmarks scan                       floors, and the scan with three programs
 ///     benchmarks buffer  [--live N]         ingest, decide, gather; memory of a trace
-///     benchmarks path    [--live N] [--shards N]      whole shards, verdicts checked
+///     benchmarks path    [--live N] [--shards N] [--short 1]      whole shards, verdicts checked
 ///     benchmarks turns   [--live N] [--minutes N]     how long one turn takes
+///     benchmarks regex                      the scan with eight regular expressions
+///     benchmarks rematch [--live N]         all of a spilled buffer matched anew
+///     benchmarks requests --traces N --file PATH      the workload, for another program
 ///     benchmarks gates                      the rows whose instructions and allocations CI holds
 ///
 /// Each prints one JSON object a line.
@@ -21,7 +24,10 @@ enum BenchmarkProgram {
             case "buffer": try buffer(options)
             case "path": try path(options)
             case "turns": try turns(options)
+            case "regex": try regex(options)
+            case "rematch": try rematch(options)
             case "gates": try gates()
+            case "requests": try requests(options)
             default: throw Usage(message: "no benchmark \(options.name)")
             }
         } catch {
@@ -42,12 +48,21 @@ enum BenchmarkProgram {
         var shardCount = 1
         var minutes = 0.0
         var repetitions = 5
+        /// With many shards each gets a pass in turn: short ones, so that all of them have work all the time.
+        var hasShortPasses = false
+        var traceCount = 10_000
+        var file = ""
 
         init(_ arguments: [String]) throws {
             guard arguments.count > 1 else { throw Usage(message: "which benchmark?") }
             name = arguments[1]
             var index = 2
             while index + 1 < arguments.count {
+                defer { index += 2 }
+                if arguments[index] == "--file" {
+                    file = arguments[index + 1]
+                    continue
+                }
                 guard let value = Double(arguments[index + 1]), value > 0 else {
                     throw Usage(message: "\(arguments[index]) takes a number")
                 }
@@ -56,22 +71,22 @@ enum BenchmarkProgram {
                 case "--shards": shardCount = Int(value)
                 case "--minutes": minutes = value
                 case "--runs": repetitions = Int(value)
+                case "--short": hasShortPasses = true
+                case "--traces": traceCount = Int(value)
                 default: throw Usage(message: "unknown flag \(arguments[index])")
                 }
-                index += 2
             }
             guard index == arguments.count else { throw Usage(message: "\(arguments[index]) takes a number") }
         }
     }
 
     /// Traces of the workload in memory: 20 s of it, 91 MB.
-    private static let storeTraces = 20_000
-    /// With many shards each gets a pass in turn: short ones, so that all of them have work all the time.
+    static let storeTraces = 20_000
     private static let shortStoreTraces = 2_000
     private static let spansPerRun = 2_000_000
 
     /// Spans until as many traces leave as come: what stays, and the passes that begin before all overlap.
-    private static func warmUpSpans(_ store: borrowing MessageStore, _ liveTraces: Int) -> Int {
+    static func warmUpSpans(_ store: borrowing MessageStore, _ liveTraces: Int) -> Int {
         liveTraces * 8 + store.spanCount * max(1, liveTraces / 30_700) * 2
     }
 
@@ -83,6 +98,12 @@ enum BenchmarkProgram {
         try benchmark.scan("scan", .empty, repetitions: options.repetitions)
         try benchmark.scan("scan_one", Policies.oneMatch(), repetitions: options.repetitions)
         try benchmark.scan("scan_twenty", Policies.twentyMatches(), repetitions: options.repetitions)
+    }
+
+    /// The first repetition builds the automata, and is never the best.
+    private static func regex(_ options: Options) throws {
+        var benchmark = ScanBenchmark(try MessageStore(traceCount: storeTraces))
+        try benchmark.scan("regex_8", Policies.eightPatterns(), repetitions: max(2, options.repetitions))
     }
 
     private static func buffer(_ options: Options) throws {
@@ -113,11 +134,10 @@ enum BenchmarkProgram {
     }
 
     private static func path(_ options: Options) throws {
-        let store = try MessageStore(traceCount: options.shardCount > 1 ? shortStoreTraces : storeTraces)
+        let store = try MessageStore(traceCount: options.hasShortPasses ? shortStoreTraces : storeTraces)
         let warmUp = warmUpSpans(store, options.liveTraces)
         let benchmark = ShardBenchmark(
-            store, shardCount: options.shardCount, liveTraces: options.liveTraces, payloadBytes: 1 << 40,
-            spills: false, sampler: try Policies.five())
+            store, shardCount: options.shardCount, liveTraces: options.liveTraces, sampler: try Policies.five())
         benchmark.run(spans: warmUp)
         var runs = Runs()
         var (rows, spans) = (0, 0)
@@ -127,19 +147,21 @@ enum BenchmarkProgram {
             rows += benchmark.keptRows
             spans += benchmark.spanCount
         }
-        runs.row("path_\(liveLabel(options.liveTraces))_\(options.shardCount)", per: "span")
-            .with("live_traces", .number(Double(benchmark.liveCount)))
-            .with("kept_share", .number(Double(rows) / Double(spans)))
-            .with("wrong", .number(Double(benchmark.wrongCount)))
-            .with("is_right", .flag(benchmark.wrongCount == 0)).print()
+        runs.row(
+            "path_\(liveLabel(options.liveTraces))_\(options.shardCount)\(options.hasShortPasses ? "_short" : "")",
+            per: "span"
+        )
+        .with("live_traces", .number(Double(benchmark.liveCount)))
+        .with("kept_share", .number(Double(rows) / Double(spans)))
+        .with("wrong", .number(Double(benchmark.wrongCount)))
+        .with("is_right", .flag(benchmark.wrongCount == 0)).print()
     }
 
     private static func turns(_ options: Options) throws {
         let store = try MessageStore(traceCount: storeTraces)
         let warmUp = warmUpSpans(store, options.liveTraces)
         let benchmark = ShardBenchmark(
-            store, shardCount: options.shardCount, liveTraces: options.liveTraces,
-            payloadBytes: BufferBenchmark.payloadBytes, spills: true, sampler: try Policies.five())
+            store, shardCount: options.shardCount, liveTraces: options.liveTraces, sampler: try Policies.five())
         benchmark.run(spans: warmUp)
         var turns = Histogram()
         let end = tss_benchmark_wall_nanoseconds() + UInt64(options.minutes * 60e9)

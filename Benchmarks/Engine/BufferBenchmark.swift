@@ -18,13 +18,16 @@ struct BufferBenchmark: ~Copyable {
     private var store: MessageStore
     private var stream: MessageStream
     private let sampler: Sampler
-    private var buffer: TraceBuffer
+    private var state: SamplerState
+    var buffer: TraceBuffer
     private var batch = SpanBatch()
     private var ripe: [RipeTrace] = []
     private var keptIndices: [Int] = []
     private var verdicts: [Bool] = []
     private var window: [MessageStream.Item] = []
     private var offset: Int64 = 0
+    /// The bytes of sealed segments, where a disk would hold them; only when they are asked for.
+    var disk: [SegmentID: [UInt8]]?
 
     /// What callgrind counts the instructions of.
     enum Part {
@@ -43,10 +46,12 @@ struct BufferBenchmark: ~Copyable {
     private(set) var wrongCount = 0
     private(set) var liveCount = 0
 
-    init(_ store: consuming MessageStore, liveTraces: Int, sampler: Sampler) {
+    init(_ store: consuming MessageStore, liveTraces: Int, sampler: Sampler, keepsSpilled: Bool = false) {
+        if keepsSpilled { disk = [:] }
         stream = MessageStream(store, liveTraces: liveTraces)
         self.store = store
         self.sampler = sampler
+        state = sampler.makeState(partitionCount: 1)
         var limits = BufferLimits()
         limits.traces = liveTraces * 2
         limits.bytes = Self.payloadBytes
@@ -66,18 +71,32 @@ struct BufferBenchmark: ~Copyable {
         }
     }
 
-    /// Lets everything that was taken become ripe.
-    mutating func finish() {
-        decide(at: StreamTick(milliseconds: window[window.count - 1].milliseconds).advanced(by: 10_000))
-        liveCount = buffer.traceCount
+    /// Lets everything that was taken become ripe, and counts the whole traces that are not as they should be.
+    mutating func finish(_ isRight: (TraceSummary) -> Bool) -> Int {
+        let tick = StreamTick(milliseconds: window[window.count - 1].milliseconds).advanced(by: 10_000)
+        var wrong = 0
+        var isMore = true
+        while isMore {
+            ripe.removeAll(keepingCapacity: true)
+            isMore = buffer.ripe(at: tick, limit: 4096, into: &ripe)
+            for trace in ripe {
+                if trace.summary.spanCount == 8, !isRight(trace.summary) { wrong += 1 }
+                buffer.discard(trace.handle)
+            }
+        }
+        return wrong
+    }
+
+    private mutating func spill() {
+        for segment in buffer.sealed() {
+            disk?[segment.id] = segment.bytes
+            buffer.written(segment.id)
+        }
+        for segment in buffer.unneededSegments() { disk?[segment] = nil }
     }
 
     private mutating func fillWindow() -> Bool {
-        window.removeAll(keepingCapacity: true)
-        while window.count < Self.windowSize, let item = stream.next(store) {
-            store.salt(item.message, pass: item.pass)
-            window.append(item)
-        }
+        stream.fill(&window, from: &store, messageLimit: Self.windowSize)
         return !window.isEmpty
     }
 
@@ -85,8 +104,7 @@ struct BufferBenchmark: ~Copyable {
         let stamp = Stamp()
         if counted == .ingesting { tss_benchmark_count() }
         spanCount += try Self.ingest(window, of: store, sampler.program, &batch, &buffer, &offset)
-        for segment in buffer.sealed() { buffer.written(segment.id) }
-        _ = buffer.unneededSegments()
+        spill()
         if counted == .ingesting { tss_benchmark_pause() }
         ingesting.add(since: stamp)
     }
@@ -119,7 +137,7 @@ struct BufferBenchmark: ~Copyable {
             if counted == .deciding { tss_benchmark_count() }
             isMore = buffer.ripe(at: tick, limit: 4096, into: &ripe)
             for index in ripe.indices {
-                let isKept = sampler.decide(ripe[index].summary).isKept
+                let isKept = sampler.decide(ripe[index].summary, state: &state, now: tick).isKept
                 verdicts.append(isKept)
                 if isKept { keptIndices.append(index) } else { buffer.discard(ripe[index].handle) }
             }

@@ -106,6 +106,8 @@ struct MessageStream {
     /// How much slower than the workload's own the stream's clock runs.
     private let pace: Double
     private var start = 0.0
+    /// An item that had no place in the last window.
+    private var held: Item?
 
     /// - Parameters:
     ///   - liveTraces: About so many traces are in the buffer once the first of them have left it.
@@ -122,8 +124,27 @@ struct MessageStream {
         lastPass = firstPass + passLimit - 1
     }
 
-    /// The next message; nil when the last pass is through.
-    mutating func next(_ store: borrowing MessageStore) -> Item? {
+    /// Replaces the window by the next messages, their ids those of their passes; empty when the last pass is through.
+    ///
+    /// A message lies in memory once, so it stands in a window once: where two passes meet, the window ends early.
+    mutating func fill(
+        _ window: inout [Item], from store: inout MessageStore, messageLimit: Int = .max, byteLimit: Int = .max
+    ) {
+        window.removeAll(keepingCapacity: true)
+        var bytes = 0
+        while window.count < messageLimit, bytes < byteLimit, let item = held ?? next(store) {
+            held = nil
+            guard !window.contains(where: { $0.message == item.message }) else {
+                held = item
+                return
+            }
+            store.salt(item.message, pass: item.pass)
+            bytes += store.messages[item.message].bytes.count
+            window.append(item)
+        }
+    }
+
+    private mutating func next(_ store: borrowing MessageStore) -> Item? {
         while nextPass <= lastPass, passes.first.map({ $0.time >= start }) ?? true {
             push(Pass(number: nextPass, start: start, time: start + Double(store.messages[0].milliseconds)))
             nextPass += 1

@@ -1,4 +1,5 @@
 import OTLPWire
+import Patterns
 import Sampling
 import TraceModel
 
@@ -33,6 +34,21 @@ enum Policies {
         return try MatcherProgram(
             keys.enumerated().map { bit, key in
                 MatcherClause(bit: bit, terms: [MatcherTerm(.span(key), .equals("a value that none has"))])
+            })
+    }
+
+    /// Eight regular expressions, two of them on the same key, on attributes that most or some spans have.
+    static func eightPatterns() throws -> MatcherProgram {
+        let tests = [
+            ("url.path", "^/api/v[0-9]+/(search|cart)/quote/[0-9]*77$"), ("url.path", "/admin/|/internal/"),
+            ("http.route", "/(summary|batch)/\\{[a-z]+\\}$"),
+            ("url.full", "^https://(payment|ledger)\\..*:8080/.*/detail/"),
+            ("user_agent.original", "Chrome/1(0[0-3]|1[0-9])"), ("db.query.text", "(?i)where .*tenant_id = \\$2"),
+            ("server.address", "^db-.*\\.prod\\.internal$"), ("app.tenant.id", "tenant-0*(4[0-9]|77)$"),
+        ]
+        return try MatcherProgram(
+            tests.enumerated().map { bit, test in
+                MatcherClause(bit: bit, terms: [MatcherTerm(.span(test.0), .pattern(try Pattern(test.1)))])
             })
     }
 }

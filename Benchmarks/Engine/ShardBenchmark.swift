@@ -7,12 +7,14 @@ import TraceModel
 /// Whole shards, from a message in memory to verdicts and kept rows, with everything between but no input or output.
 ///
 /// One thread gives the shards their turns, as a worker does: a piece of the log, then what is due, then what piled up
-/// is taken away. Sealed segments stay in memory for reading back when they are to be spilled.
+/// is taken away.
 final class ShardBenchmark {
     /// A read from the log.
     static let turnBytes = 1 << 20
     /// Kept rows of this size are committed.
     static let batchBytes = 32 << 20
+    /// Segments in memory, of all shards together; the others count as written at once.
+    private static let payloadBytes = 256 << 20
     /// 24 bytes each.
     private static let rememberedVerdicts = 4_000_000
     private static let start: Int64 = 1_780_000_000_000
@@ -60,18 +62,14 @@ final class ShardBenchmark {
     /// Verdicts and kept traces that are not what the generator says.
     private(set) var wrongCount = 0
 
-    /// - Parameter payloadBytes: Segments in memory, of all shards together.
-    init(
-        _ store: consuming MessageStore, shardCount: Int, liveTraces: Int, payloadBytes: Int, spills: Bool,
-        sampler: Sampler
-    ) {
+    init(_ store: consuming MessageStore, shardCount: Int, liveTraces: Int, sampler: Sampler) {
         stream = MessageStream(store, liveTraces: liveTraces)
         box = StoreBox(store)
         var options = ShardOptions()
         options.recordsVotes = false
-        options.buffer.bytes = payloadBytes / shardCount
+        options.buffer.bytes = max(16 << 20, Self.payloadBytes / shardCount)
         options.buffer.traces = max(10_000, liveTraces * 2 / shardCount)
-        options.buffer.spills = spills
+        options.buffer.spills = true
         options.decisions = max(10_000, Self.rememberedVerdicts / shardCount)
         shards = (0..<shardCount).map { number in
             let id = PartitionID(
@@ -94,13 +92,7 @@ final class ShardBenchmark {
     }
 
     private func fillTurn() -> Bool {
-        turn.removeAll(keepingCapacity: true)
-        var bytes = 0
-        while bytes < Self.turnBytes, let item = stream.next(box.store) {
-            box.store.salt(item.message, pass: item.pass)
-            turn.append(item)
-            bytes += box.store.messages[item.message].bytes.count
-        }
+        stream.fill(&turn, from: &box.store, byteLimit: Self.turnBytes)
         return !turn.isEmpty
     }
 

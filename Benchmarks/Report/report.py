@@ -1,0 +1,228 @@
+"""Runs the benchmarks, holds each row against its bar, and prints one table; called by scripts/bench.
+
+What is measured lies in Benchmarks/Engine (Swift) and Benchmarks/RowFiles; what is demanded in Benchmarks/bars.json.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+
+import document
+import peer
+import plots
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+RELEASE = TOP / ".build/release"
+# A benchmark that allocates now and then while it grows shows a few in a million; one in a hundred is a habit.
+NO_ALLOCATIONS = 0.01
+LIVE_STEPS = [10_000, 30_000, 100_000, 300_000, 1_000_000, 2_000_000, 5_000_000]
+SHARD_STEPS = [1, 2, 4, 8, 16, 32, 64]
+
+
+class Failure(Exception):
+    """Ends the run; says what is wrong and what to do."""
+
+
+def run(*command, environment=None):
+    """The output of a program, or its end as a Failure."""
+    done = subprocess.run(
+        [str(word) for word in command], cwd=TOP, capture_output=True, text=True,
+        env=dict(os.environ, **(environment or {})))
+    if done.returncode != 0:
+        raise Failure(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+class Rows:
+    """What was measured: a row's metrics by its name."""
+
+    def __init__(self):
+        self.rows = {}
+
+    def take(self, output):
+        for line in output.splitlines():
+            if line.startswith("{"):
+                row = json.loads(line)
+                self.rows.setdefault(row.pop("row"), {}).update(row)
+
+    def benchmark(self, *arguments):
+        say(f"measuring: {' '.join(map(str, arguments))}")
+        self.take(run(RELEASE / "benchmarks", *arguments))
+
+    def value(self, row, metric):
+        return self.rows.get(row, {}).get(metric)
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def available_bytes():
+    for line in open("/proc/meminfo", encoding="ascii"):
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def measure_engine(rows, options):
+    runs = ["--runs", options.runs]
+    rows.benchmark("scan", *runs)
+    rows.benchmark("regex", *runs)
+    for live in (1_000_000,) if options.quick else (1_000_000, 5_000_000):
+        rows.benchmark("buffer", "--live", live, *runs)
+    rows.benchmark("path", "--live", 1_000_000, *runs)
+    if options.quick:
+        return
+    # The spilled segments of a million traces stay in memory, in the place of a disk.
+    if available_bytes() > 8 << 30:
+        rows.benchmark("rematch", "--live", 1_000_000)
+    else:
+        say("rematch is left out: it wants 8 GB of free memory")
+    rows.benchmark("turns", "--live", 5_000_000, *(["--minutes", options.minutes] if options.minutes else []))
+    for live in LIVE_STEPS if options.plots else (LIVE_STEPS[0], LIVE_STEPS[-1]):
+        if live != 1_000_000:
+            rows.benchmark("path", "--live", live, *runs)
+    for shards in SHARD_STEPS if options.plots else (SHARD_STEPS[0], SHARD_STEPS[-1]):
+        rows.benchmark("path", "--live", 300_000, "--shards", shards, "--short", 1, *runs)
+    ratio(rows, "spread_live", name(LIVE_STEPS[-1], 1), name(LIVE_STEPS[0], 1))
+    ratio(rows, "spread_shards", name(300_000, SHARD_STEPS[-1], True), name(300_000, SHARD_STEPS[0], True))
+
+
+def name(live, shards, short=False):
+    """The path row's name for so many traces and shards."""
+    label = f"{live // 1_000_000}m" if live % 1_000_000 == 0 else f"{live // 1000}k"
+    return f"path_{label}_{shards}" + ("_short" if short else "")
+
+
+def ratio(rows, row, upper, lower):
+    values = [rows.value(each, "cpu_ns") for each in (upper, lower)]
+    if all(values):
+        rows.rows[row] = {"ratio": values[0] / values[1]}
+
+
+def measure_parquet(rows, options):
+    """Our writer, and pyarrow's on the file that it left, so on the very same rows."""
+    folder = TOP / ".build/bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    say("measuring: Parquet")
+    output = run(RELEASE / "row-files-benchmark", 25_000, folder, options.runs)
+    rates = [int(line.split()[0]) for line in output.splitlines() if " rows per CPU s" in line]
+    files = [line for line in output.splitlines() if line.startswith("file://")]
+    if not rates or not files:
+        raise Failure(f"row-files-benchmark printed no rate or no file:\n{output}")
+    rows.rows["parquet"] = {"rows_per_cpu_s": max(rates), "per": "row", "runs": len(rates)}
+    python = TOP / ".venv/query/bin/python"
+    theirs = []
+    for file in files:
+        path = file.removeprefix("file://")
+        output = run(python, TOP / "Benchmarks/RowFiles/pyarrow_rows.py", path, options.runs)
+        theirs += [int(line.split()[1]) for line in output.splitlines() if line.startswith("pyarrow: ")]
+        os.remove(path)
+    rows.rows["parquet"]["pyarrow_rows_per_cpu_s"] = max(theirs)
+    rows.rows["parquet"]["over_pyarrow"] = max(rates) / max(theirs)
+
+
+def judged(bars, rows):
+    """One line of the table for each bar whose row was measured."""
+    lines = []
+    for bar in bars:
+        row = rows.rows.get(bar["row"], {})
+        if bar["metric"] not in row:
+            continue
+        value = row[bar["metric"]] * bar.get("scale", 1)
+        line = dict(bar, value=value, verdict="")
+        if row.get("is_right") is False:
+            line["verdict"] = f"WRONG: {int(row['wrong'])} decisions are not the generator's"
+        elif "bar" in bar:
+            limit = NO_ALLOCATIONS if bar["bar"] == 0 else bar["bar"]
+            holds = value >= limit if bar.get("higher") else value <= limit
+            line["verdict"] = "ok" if holds else "missed"
+        lines.append(line)
+    return lines
+
+
+def shown(number):
+    """Three digits that say something."""
+    if number is None:
+        return ""
+    if number == 0 or abs(number) >= 100:
+        return f"{number:.0f}"
+    return f"{number:.3g}" if abs(number) >= 0.001 else f"{number:.0e}"
+
+
+def table(lines):
+    head = ["what", "measured", "unit", "bar", "stretch", ""]
+    cells = [head] + [
+        [line["what"], shown(line["value"]), line["unit"], shown(line.get("bar")), shown(line.get("stretch")),
+         line["verdict"]] for line in lines]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    text = []
+    for row in cells:
+        parts = [row[0].ljust(widths[0]), row[1].rjust(widths[1]), row[2].ljust(widths[2]), row[3].rjust(widths[3]),
+                 row[4].rjust(widths[4]), row[5]]
+        text.append("  ".join(parts).rstrip())
+    return "\n".join(text)
+
+
+def machine():
+    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
+                  if line.startswith("model name")), platform.machine())
+    memory = next(int(line.split()[1]) for line in open("/proc/meminfo", encoding="ascii") if "MemTotal" in line)
+    swift = run("swift", "--version").split("Swift version ")[-1].split()[0]
+    commit = run("git", "-c", f"safe.directory={TOP}", "rev-parse", "--short", "HEAD").strip()
+    return {"processor": model, "cores": os.cpu_count(), "memory_gb": round(memory / 1e6), "swift": swift,
+            "system": platform.release(), "commit": commit, "date": time.strftime("%Y-%m-%d", time.gmtime()),
+            "load": round(os.getloadavg()[0], 1)}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures, and prints one table.")
+    parser.add_argument("--json", metavar="FILE", help="the rows with all their metrics, too")
+    parser.add_argument("--quick", action="store_true", help="only what takes a minute")
+    parser.add_argument("--plots", action="store_true", help="draw Documentation/Performance/*.svg")
+    parser.add_argument("--document", action="store_true", help="write the table into Documentation/Performance.md")
+    parser.add_argument("--minutes", type=float, default=0, help="how long turns are watched (10 is the bar's own)")
+    parser.add_argument("--runs", type=int, default=5, help="the best of so many counts")
+    options = parser.parse_args()
+    if options.quick and (options.plots or options.document):
+        parser.error("--plots and --document want every row")
+    bars = json.loads((TOP / "Benchmarks/bars.json").read_text(encoding="utf-8"))
+    rows = Rows()
+    before = machine()
+    measure_engine(rows, options)
+    instructions(rows)
+    if not options.quick:
+        measure_parquet(rows, options)
+    peer.measure(rows, os.environ.get("PEER", ""), say)
+    lines = judged(bars, rows)
+    print(table(lines))
+    if not rows.rows.get("collector"):
+        print("no ratio to another program: PEER=collector with TSS_TEST_SERVERS measures the Collector in the same run")
+    if options.json:
+        result = {"machine": before, "lines": lines, "rows": rows.rows}
+        pathlib.Path(options.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if options.plots:
+        plots.draw(rows, LIVE_STEPS, SHARD_STEPS, name, TOP / "Documentation/Performance")
+    if options.document:
+        document.write(TOP / "Documentation/Performance.md", lines, before)
+    sys.exit(1 if any(line["verdict"].startswith("WRONG") for line in lines) else 0)
+
+
+def instructions(rows):
+    """Instructions of the cheap rows, where valgrind is."""
+    import gates
+    for row, values in gates.measure(RELEASE / "benchmarks", say).items():
+        if "instructions" in values:
+            rows.rows.setdefault(row, {})["instructions"] = values["instructions"]
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"scripts/bench: {failure}")
