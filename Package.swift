@@ -47,6 +47,7 @@ let rows: [[Module]] = [
     ],
     // Clients: one foreign thing each, know nothing of spans or of one another.
     [
+        Module(name: "RDKafka", uses: ["Threads"], native: ["CLibrdkafka"]),
         Module(name: "Parquet", uses: [], native: ["CParquet"]),
         Module(name: "ObjectStorage", uses: ["Threads"], native: ["CSystem"]),
         Module(name: "HTTPClient", uses: ["Threads"], native: ["CCurl"]),
@@ -107,6 +108,7 @@ let native: [Target] = [
     .systemLibrary(name: "CSQLite"),
     .systemLibrary(name: "CYAML"),
     .systemLibrary(name: "CArrow", pkgConfig: prefix + "tss-arrow.pc"),
+    .systemLibrary(name: "CLibrdkafka", pkgConfig: prefix + "tss-rdkafka.pc"),
     .target(name: "CParquet", dependencies: ["CArrow"]),
     .target(name: "CSpawn"),
     .target(name: "CRE2"),
@@ -162,6 +164,7 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 // swift-format-ignore
 targets += [
     tests("BufferTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator"]),
+    tests("KafkaTests", ["RDKafka", "Threads"]),
     tests("CatalogTests", ["JSON", "Avro", "Iceberg", "Threads", "Database", "ObjectStorage", "IcebergCatalogs"]),
     tests("CommandTests", ["JSON", "QueryEngine", "Commands"]),
     tests("CommitTests", ["TraceModel", "JSON", "ProtobufWriter", "TraceGenerator", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores", "ShardRunner"]),
