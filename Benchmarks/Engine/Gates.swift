@@ -32,8 +32,22 @@ extension BenchmarkProgram {
                 tss_benchmark_counted("decide")
                 gate("decide", buffer.deciding, units: buffer.droppedCount, per: "dropped trace")
             }
-            guard buffer.wrongCount == 0 else { throw Usage(message: "\(buffer.wrongCount) decisions are wrong") }
+            try expectRight(buffer.wrongCount)
         }
+
+        let shards = ShardBenchmark(
+            try MessageStore(traceCount: gateTraces), shardCount: 1, liveTraces: gateLiveTraces,
+            sampler: try Policies.five())
+        shards.run(spans: gateLiveTraces * 16)
+        shards.isCounted = true
+        shards.run(spans: gateSpans)
+        tss_benchmark_counted("path")
+        gate("path", shards.cost, units: shards.spanCount, per: "span")
+        try expectRight(shards.wrongCount)
+    }
+
+    private static func expectRight(_ wrongCount: Int) throws {
+        guard wrongCount == 0 else { throw Usage(message: "\(wrongCount) decisions are wrong") }
     }
 
     private static func counted(_ name: String, _ work: () throws -> Void) rethrows -> Cost {

@@ -54,6 +54,8 @@ final class ShardBenchmark {
     private var verdicts: [[VerdictRecord]] = []
     private var batches: [SealedPartition] = []
 
+    /// Whether callgrind counts the turns.
+    var isCounted = false
     private(set) var cost = Cost()
     private(set) var turns = Histogram()
     private(set) var spanCount = 0
@@ -98,12 +100,14 @@ final class ShardBenchmark {
 
     private func takeTurn() {
         let stamp = Stamp()
+        if isCounted { tss_benchmark_count() }
         offerTurn(box.store)
         let wall = Self.start + (turn.last?.milliseconds ?? 0)
         for owned in shards {
             _ = owned.shard.advance(.quiet(stampMilliseconds: wall), wall: wall)
             harvest(owned)
         }
+        if isCounted { tss_benchmark_pause() }
         turns.add(tss_benchmark_wall_nanoseconds() - stamp.wall)
         cost.add(since: stamp)
         check()
