@@ -25,10 +25,11 @@ let rows: [[Module]] = [
         Module(name: "TraceBuffering", uses: ["TraceModel"], native: ["CSystem"]),
         Module(name: "OTLPWire", uses: ["TraceModel", "Patterns"]),
         Module(name: "Avro", uses: ["JSON", "Compression"]),
+        Module(name: "OTLPJSON", uses: ["JSON", "ProtobufWriter"]),
         Module(name: "TraceGenerator", uses: ["TraceModel", "ProtobufWriter"]),
     ],
     [
-        Module(name: "Sampling", uses: ["TraceModel", "JSON", "Configuration", "OTLPWire"]),
+        Module(name: "Sampling", uses: ["TraceModel", "JSON", "Configuration", "Patterns", "OTLPWire"]),
         Module(name: "Iceberg", uses: ["JSON", "Compression", "Avro"]),
     ],
     [
@@ -60,10 +61,14 @@ let rows: [[Module]] = [
     [
         Module(
             name: "ShardRunner",
-            uses: ["Pipeline", "TraceModel", "TraceBuffering", "Sampling", "Iceberg", "Threads", "Telemetry"]),
+            uses: ["Pipeline", "TraceModel", "TraceBuffering", "Sampling", "Iceberg", "Threads", "Telemetry"],
+            native: ["CSystem"]),
         Module(
             name: "OTLPServer",
-            uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
+            uses: [
+                "Pipeline", "TraceModel", "OTLPWire", "OTLPJSON", "JSON", "ProtobufWriter", "HTTPServer", "Threads",
+                "Telemetry",
+            ]),
         Module(
             name: "SpanLog",
             uses: ["Pipeline", "Iceberg", "TraceModel", "OTLPWire", "Threads", "Telemetry"], native: ["CSystem"]),
@@ -72,7 +77,10 @@ let rows: [[Module]] = [
         Module(
             name: "IcebergSink",
             uses: ["Pipeline", "TraceModel", "OTLPWire", "JSON", "Iceberg", "Parquet", "ObjectStorage"]),
-        Module(name: "StateStores", uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
+        Module(
+            name: "StateStores",
+            uses: ["JSON", "Pipeline", "TraceModel", "Sampling", "Database", "Threads", "Telemetry"],
+            native: ["CSystem"]),
         Module(
             name: "QueryEngine",
             uses: ["Iceberg", "JSON", "Workers", "Threads", "Telemetry"],
@@ -81,7 +89,10 @@ let rows: [[Module]] = [
     [
         Module(
             name: "AdminAPI",
-            uses: ["Pipeline", "TraceModel", "Sampling", "QueryEngine", "HTTPServer", "JSON", "Threads", "Telemetry"]),
+            uses: [
+                "Pipeline", "TraceModel", "Sampling", "StateStores", "QueryEngine", "HTTPServer", "JSON", "Threads",
+                "Telemetry",
+            ]),
         Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling", "Telemetry"]),
     ],
     [
@@ -175,14 +186,14 @@ targets += [
     tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("ProcessTests", ["TraceModel", "JSON", "ProtobufWriter", "Compression", "TraceGenerator", "Threads", "HTTPClient", "Workers", "CSystem"], resources: [.copy("Python")]),
     tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads", "ObjectStorage", "IcebergCatalogs"], resources: [.copy("Scripts")]),
-    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "AdminAPI"]),
+    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "OTLPWire", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "AdminAPI"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("SimulationTests", ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("SinkTests", ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
     tests("StateStoreTests", ["TraceModel", "Pipeline", "Telemetry", "StateStores"]),
     tests("TidyTests", []),
-    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "Patterns", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests("WireTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "Patterns", "OTLPWire", "OTLPJSON", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
 ]
 

@@ -1,5 +1,6 @@
 public import JSON
 public import QueryEngine
+public import StateStores
 public import TraceModel
 
 /// What the admin port shows, answered by whoever wires the program. Every call returns at once.
@@ -9,17 +10,20 @@ public struct AdminServices: Sendable {
     public var store: any StoreReporting
     /// Nil where there is no table to ask.
     public var queries: QueryEngine?
+    /// Nil where they are switched off.
+    public var forceRules: ForceRuleBook?
     /// The Prometheus page for an `Accept` header.
     public var metricsPage: @Sendable (_ accept: String?) -> MetricsPage
 
     public init(
         health: any HealthReporting, decisions: any DecisionLookup, store: any StoreReporting, queries: QueryEngine?,
-        metricsPage: @escaping @Sendable (_ accept: String?) -> MetricsPage
+        forceRules: ForceRuleBook? = nil, metricsPage: @escaping @Sendable (_ accept: String?) -> MetricsPage
     ) {
         self.health = health
         self.decisions = decisions
         self.store = store
         self.queries = queries
+        self.forceRules = forceRules
         self.metricsPage = metricsPage
     }
 }

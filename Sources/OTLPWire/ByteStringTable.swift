@@ -15,18 +15,29 @@ struct ByteStringTable: Sendable {
     private(set) var bytes: [UInt8]
     /// The bits of `filterBit` that occur: most candidates fail here.
     private(set) var filter: UInt64
+    /// One bit for each length that occurs, modulo 64.
+    private(set) var lengths: UInt64 = 0
+    /// Whether every byte counts for the hash: texts that rules and policies list may differ anywhere, in the middle of
+    /// an id for instance, while keys hardly agree in length and both ends.
+    let hashesWhole: Bool
 
     var isEmpty: Bool { filter == 0 }
 
     /// - Parameter entries: Distinct strings, each with a range of values.
-    init(_ entries: [(string: [UInt8], values: Range<Int>)]) {
+    init(_ entries: [(string: [UInt8], values: Range<Int>)], hashesWhole: Bool = false) {
+        self.hashesWhole = hashesWhole
         var capacity = 2
         while capacity < entries.count * 2 { capacity *= 2 }
         slots = Array(repeating: Slot(), count: capacity)
         bytes = []
         filter = 0
         for entry in entries {
-            let hash = Self.hash(entry.string.span.bytes, from: 0, to: entry.string.count)
+            let string = entry.string.span.bytes
+            let hash =
+                hashesWhole
+                ? Self.wholeHash(string, from: 0, to: string.byteCount)
+                : Self.hash(string, from: 0, to: string.byteCount)
+            lengths |= 1 &<< UInt64(string.byteCount & 63)
             // The byte behind an empty string may be any.
             filter |=
                 entry.string.first.map {
@@ -44,7 +55,10 @@ struct ByteStringTable: Sendable {
     /// The values of the string at `start..<end`, or nil when it is not in the set.
     func values(_ candidate: borrowing RawSpan, from start: Int, to end: Int) -> Range<Int>? {
         let count = end &- start
-        let hash = Self.hash(candidate, from: start, to: end)
+        if hashesWhole, lengths &>> UInt64(count & 63) & 1 == 0 { return nil }
+        let hash =
+            hashesWhole
+            ? Self.wholeHash(candidate, from: start, to: end) : Self.hash(candidate, from: start, to: end)
         let mask = slots.count &- 1
         var index = Int(truncatingIfNeeded: hash) & mask
         while slots[index].count != .max {
@@ -79,6 +93,30 @@ struct ByteStringTable: Sendable {
         // An odd constant without pattern: 2^64 divided by the golden ratio.
         let product = (first | last << 32 | count << 40) &* 0x9E37_79B9_7F4A_7C15
         return product ^ product >> 29
+    }
+
+    /// Of all bytes, in words of eight of which the last may overlap the one in front of it.
+    private static func wholeHash(_ string: borrowing RawSpan, from start: Int, to end: Int) -> UInt64 {
+        var hash = UInt64(truncatingIfNeeded: end &- start)
+        var offset = start
+        guard end &- start >= 8 else {
+            while offset < end {
+                hash = hash << 8 | UInt64(string.byte(at: offset))
+                offset &+= 1
+            }
+            return mixed(hash)
+        }
+        while end &- offset > 8 {
+            hash = mixed(hash ^ string.word64(at: offset))
+            offset &+= 8
+        }
+        return mixed(hash ^ string.word64(at: end &- 8))
+    }
+
+    @inline(__always)
+    private static func mixed(_ word: UInt64) -> UInt64 {
+        let product = word &* 0x9E37_79B9_7F4A_7C15
+        return product ^ product >> 32
     }
 
     private static func shortHash(_ string: borrowing RawSpan, from start: Int, to end: Int) -> UInt64 {

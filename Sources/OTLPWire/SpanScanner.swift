@@ -33,17 +33,14 @@ public enum SpanScanner {
             guard message.byteCount <= limits.messageBytes else {
                 throw WireError.tooLarge(offset: limits.messageBytes)
             }
-            var scan = MessageScan(limits: limits)
-            try scan.run(message, program, &batch)
-            if !program.forceRules.isEmpty {
-                var whole: [UInt8] = []
-                for offset in 0..<message.byteCount { whole.append(message.byte(at: offset)) }
-                whole += batch.merged
-                for index in batch.records.indices {
-                    batch.records[index].forceRule = try program.forceRule(
-                        batch.records[index], in: whole.span.bytes, from: floor)
-                }
+            var scan = MessageScan(limits: limits, MatcherHits(program, forceRulesFrom: floor, &batch.scratch))
+            do throws(WireError) {
+                try scan.run(message, program, &batch)
+            } catch {
+                scan.hits.finish(&batch.scratch)
+                throw error
             }
+            scan.hits.finish(&batch.scratch)
         } catch {
             batch.removeAll()
             throw error
@@ -58,11 +55,12 @@ struct MessageScan {
     var spanCount: UInt32 = 0
     /// What the spans of the current scope have in common.
     var template = SpanRecord(traceID: TraceID(high: 0, low: 0), spanID: SpanID(0))
-    /// Terms that hold on the current resource.
-    var resourceHits = TermSet()
+    /// What holds on the current resource.
+    var hits: MatcherHits
 
-    init(limits: WireLimits) {
+    init(limits: WireLimits, _ hits: MatcherHits) {
         self.limits = limits
+        self.hits = hits
     }
 
     mutating func run(
@@ -139,11 +137,12 @@ struct MessageScan {
             let range = ByteRange(
                 offset: resource.range.offset - UInt32(message.byteCount),
                 count: resource.range.count)
-            resourceHits = try program.match(resource: range, in: merged.span.bytes, limits: limits)
+            try program.match(resource: range, in: merged.span.bytes, limits: limits, into: &hits)
         } else {
-            resourceHits = try program.match(resource: resource.range, in: message, limits: limits)
+            try program.match(resource: resource.range, in: message, limits: limits, into: &hits)
         }
-        template.matches = program.resourceBits(of: resourceHits)
+        template.matches = program.resourceBits(of: hits.resourceTerms)
+        template.forceRule = hits.force.resourceRank
     }
 
     // MARK: ScopeSpans
@@ -201,8 +200,7 @@ struct MessageScan {
         record.index = spanCount
         spanCount += 1
         let isUsable = try scanSpan(
-            message, from: start, to: end, program, resourceHits: resourceHits, limits: limits,
-            into: &record)
+            message, from: start, to: end, program, &hits, limits: limits, into: &record)
         if isUsable {
             batch.records.append(record)
         } else {

@@ -1,5 +1,6 @@
 internal import Configuration
 internal import OTLPWire
+internal import Patterns
 
 // What the operators mean, as the tests that the scanner runs.
 //
@@ -15,6 +16,12 @@ extension ForceRule {
             for matcher in span { terms += try matcher.terms(inSpan: true) }
         } catch {
             throw ForceRuleError([error.message])
+        }
+        guard terms.count <= MatcherProgram.forceRuleTermLimit else {
+            throw ForceRuleError([
+                "match: the rule asks \(terms.count) questions, of which neq is two; "
+                    + "at most \(MatcherProgram.forceRuleTermLimit) are taken"
+            ])
         }
         return terms
     }
@@ -47,20 +54,18 @@ extension ForceRule.Matcher {
         case .contains, .startsWith, .endsWith, .regex:
             return [MatcherTerm(subject, try textCondition())]
         case .greater, .atLeast, .less, .atMost:
-            let tests = try numberConditions().map { MatcherTest(subject, $0) }
-            return [MatcherTerm(anyOf: tests)]
+            return [MatcherTerm(subject, .numberIn(try range()))]
         }
     }
 
     /// Tests of which one holds when the attribute is one of the values.
     private func equalTests(on subject: MatcherSubject) -> [MatcherTest] {
-        var texts: [String] = []
         var conditions: [MatcherCondition] = []
         for value in values {
             if let flag = value.flag { conditions.append(.isBool(flag)) }
-            if let number = value.number { conditions += number.conditions(.equal) }
-            texts.append(value.words)
+            if let number = value.number { conditions.append(.numberIn(.equal(to: number))) }
         }
+        let texts = values.map(\.words)
         conditions.append(texts.count == 1 ? .equals(texts[0]) : .isIn(texts))
         return conditions.map { MatcherTest(subject, $0) }
     }
@@ -74,15 +79,26 @@ extension ForceRule.Matcher {
         case .contains: return .contains(text)
         case .startsWith: return .hasPrefix(text)
         case .endsWith: return .hasSuffix(text)
-        default: throw ReadError("regular expressions are not built yet")
+        default:
+            do throws(PatternError) {
+                return .pattern(try Pattern(text))
+            } catch {
+                throw ReadError("no regular expression: \(error.message)")
+            }
         }
     }
 
-    private func numberConditions() throws(ReadError) -> [MatcherCondition] {
+    /// For the operators that compare numbers.
+    private func range() throws(ReadError) -> NumberRange {
         guard let number = values.first?.number else {
             throw ReadError("\(comparison.rawValue) compares numbers, and \(values.first?.shown ?? "nothing") is none")
         }
-        return number.conditions(comparison)
+        switch comparison {
+        case .greater: return .above(number)
+        case .atLeast: return .atLeast(number)
+        case .less: return .below(number)
+        default: return .atMost(number)
+        }
     }
 
     // MARK: Fields
@@ -97,9 +113,8 @@ extension ForceRule.Matcher {
         switch field {
         case .name:
             let name = MatcherSubject.field(.name)
-            if comparison.isText { return [MatcherTerm(name, try textCondition())] }
-            let condition: MatcherCondition = .isIn(values.map(\.words))
-            return [MatcherTerm(name, condition, isNegated: comparison == .notEqual)]
+            if comparison.comparesTexts { return [MatcherTerm(name, try textCondition())] }
+            return [MatcherTerm(name, .isIn(values.map(\.words)), isNegated: comparison == .notEqual)]
         case .status: return [try numberedTerm(.statusCode, field)]
         case .kind: return [try numberedTerm(.kind, field)]
         case .durationMilliseconds: return [try durationTerm()]
@@ -110,36 +125,29 @@ extension ForceRule.Matcher {
     private func numberedTerm(_ wire: MatcherField, _ field: ForceRuleField) throws(ReadError) -> MatcherTerm {
         var tests: [MatcherTest] = []
         for value in values {
-            let number: Int64
-            if case .integer(let whole) = value.number {
-                number = whole
-            } else {
-                number = try field.number(of: value.words)
-            }
-            guard let words = field.words, words.indices.contains(Int(clamping: number)) else {
-                throw ReadError("\(number) is no \(key): known are 0 to \((field.words?.count ?? 1) - 1)")
-            }
+            let number = try field.number(of: value)
             tests.append(MatcherTest(.field(wire), .intIn(number...number)))
         }
         return MatcherTerm(anyOf: tests, isNegated: comparison == .notEqual)
     }
 
-    /// The span's own duration with its fraction: a span of 5.5 ms is greater than 5.
+    /// The span's own duration in whole milliseconds, as the table's column has it.
     private func durationTerm() throws(ReadError) -> MatcherTerm {
-        let bounds = comparison.comparesNumbers ? comparison : .equal
-        var tests: [MatcherTest] = []
-        for value in values {
-            guard let number = value.number else { throw ReadError("\(value.shown) is no number of milliseconds") }
-            for condition in number.nanosecondConditions(bounds) {
-                tests.append(MatcherTest(.field(.durationNanoseconds), condition))
+        var ranges: [NumberRange] = []
+        if comparison.comparesNumbers {
+            ranges.append(try range())
+        } else {
+            for value in values {
+                guard let number = value.number else {
+                    throw ReadError("\(value.shown) is no number of milliseconds")
+                }
+                ranges.append(.equal(to: number))
             }
         }
-        return MatcherTerm(anyOf: tests, isNegated: comparison == .notEqual)
+        return MatcherTerm(
+            anyOf: ranges.map { MatcherTest(.field(.durationMilliseconds), .numberIn($0)) },
+            isNegated: comparison == .notEqual)
     }
-}
-
-extension ForceRule.Comparison {
-    var isText: Bool { [.contains, .startsWith, .endsWith, .regex].contains(self) }
 }
 
 extension ForceRule.Value {
@@ -167,17 +175,12 @@ extension ForceRule.Value {
         }
     }
 
-    /// The number that it is or, as a text, spells in decimal.
-    var number: ForceRuleNumber? {
+    /// The number that it is, or that it spells as a text.
+    var number: MatcherNumber? {
         switch self {
-        case .integer(let whole): .integer(whole)
-        case .real(let real): ForceRuleNumber(real)
-        case .text(let text):
-            if let whole = Int64(text) {
-                .integer(whole)
-            } else {
-                ScalarText.number(text).flatMap { ForceRuleNumber($0) }
-            }
+        case .integer(let whole): .int(whole)
+        case .real(let real): .double(real)
+        case .text(let text): MatcherNumber(text: text)
         case .flag: nil
         }
     }

@@ -110,6 +110,7 @@ extension ForceRule {
         /// Holds where something is not: alone it names nearly everything.
         var isNegative: Bool { self == .notEqual || self == .notExists }
         var takesValue: Bool { self != .exists && self != .notExists }
+        var comparesTexts: Bool { [.contains, .startsWith, .endsWith, .regex].contains(self) }
         var comparesNumbers: Bool { [.greater, .atLeast, .less, .atMost].contains(self) }
     }
 

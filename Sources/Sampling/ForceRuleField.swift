@@ -56,12 +56,15 @@ enum ForceRuleField: Hashable {
     }
 
     /// The number of a word such as `ERROR`, or what to write instead.
-    func number(of word: String) throws(ReadError) -> Int64 {
-        guard let words else { throw ReadError("\"\(word)\" is no number") }
-        if let index = words.firstIndex(of: word) { return Int64(index) }
-        let hint = NearestName.hint(word, among: words)
+    func number(of value: ForceRule.Value) throws(ReadError) -> Int64 {
+        let words = words ?? []
+        if case .int(let number) = value.number {
+            if words.indices.contains(Int(clamping: number)) { return number }
+            throw ReadError("\(number): known are 0 to \(words.count - 1)")
+        }
+        if let index = words.firstIndex(of: value.words) { return Int64(index) }
         throw ReadError(
-            "\"\(word)\" is none of \(words.joined(separator: ", "))\(hint); an attribute of the name is "
-                + "\(Self.attributePrefix)\(self == .status ? "status" : "kind")")
+            "\(value.shown) is none of \(words.joined(separator: ", "))\(NearestName.hint(value.words, among: words)); "
+                + "an attribute of the name is \(Self.attributePrefix)\(self == .status ? "status" : "kind")")
     }
 }

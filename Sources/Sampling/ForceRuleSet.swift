@@ -23,7 +23,7 @@ public struct ForceRuleSet: Sendable {
     }
 
     public struct Entry: Sendable {
-        public let rule: ForceRule
+        public fileprivate(set) var rule: ForceRule
         public fileprivate(set) var state: State
         /// Never given to another entry of a set or of those made from it; a rule that is enabled again gets a new one.
         public let serial: UInt64
@@ -44,7 +44,7 @@ public struct ForceRuleSet: Sendable {
     ///
     /// - Throws: What makes a rule unusable; none that `ForceRule.read` has made is.
     public init(rules: [ForceRule]) throws(ForceRuleError) {
-        try insert(rules)
+        for rule in rules { try insert(rule) }
     }
 
     /// Entries that are not gone.
@@ -56,32 +56,43 @@ public struct ForceRuleSet: Sendable {
         Int(rank) < entries.count ? entries[Int(rank)] : nil
     }
 
-    /// Adds rules, live; every rank may change, and what is gone loses its own.
-    public mutating func insert(
-        _ rules: [ForceRule], state: State = .live
-    ) throws(ForceRuleError) {
-        var added: [Entry] = []
-        for rule in rules {
-            added.append(Entry(rule: rule, state: state, serial: nextSerial, terms: try rule.terms()))
-            nextSerial += 1
-        }
-        entries = (entries.filter { $0.state != .gone } + added).sorted { $0.rule.precedes($1.rule) }
+    /// Adds a rule; every rank may change, and what is gone loses its own.
+    ///
+    /// - Returns: The entry's serial number.
+    @discardableResult
+    public mutating func insert(_ rule: ForceRule, state: State = .live) throws(ForceRuleError) -> UInt64 {
+        let entry = Entry(rule: rule, state: state, serial: nextSerial, terms: try rule.terms())
+        entries.removeAll { $0.state == .gone }
+        entries.insert(entry, at: entries.firstIndex { rule.precedes($0.rule) } ?? entries.count)
+        nextSerial += 1
         matcherVersion &+= 1
+        return entry.serial
     }
 
     /// The rule takes no new traces.
-    public mutating func expire(id: String) { change(id, from: [.live], to: .expired) }
+    public mutating func expire(_ serial: UInt64) {
+        change(serial) { if $0.state == .live { $0.state = .expired } }
+    }
 
     /// The rule decides nothing any more.
-    public mutating func remove(id: String) { change(id, from: [.live, .expired], to: .gone) }
+    public mutating func remove(_ serial: UInt64) { change(serial) { $0.state = .gone } }
+
+    /// The rule lives until another moment.
+    public mutating func extend(_ serial: UInt64, to rule: ForceRule) { change(serial) { $0.rule = rule } }
+
+    /// What one span and its resource must satisfy for the rule of this id, whatever became of it.
+    func terms(ofID id: String) -> [MatcherTerm]? { entries.first { $0.rule.id == id }?.terms }
 
     /// One for each rank that can still decide.
-    var clauses: [MatcherClause] { [] }
-
-    private mutating func change(_ id: String, from states: Set<State>, to state: State) {
-        for rank in entries.indices where entries[rank].rule.id == id && states.contains(entries[rank].state) {
-            entries[rank].state = state
+    var clauses: [MatcherClause] {
+        entries.enumerated().filter { $0.element.state != .gone }.map { rank, entry in
+            MatcherClause(forceRule: UInt16(rank), terms: entry.terms)
         }
+    }
+
+    private mutating func change(_ serial: UInt64, _ body: (inout Entry) -> Void) {
+        guard let rank = entries.firstIndex(where: { $0.serial == serial }) else { return }
+        body(&entries[rank])
     }
 }
 

@@ -20,6 +20,7 @@ extension Plan {
         let chance = Chance(randomness: trace.randomness, knowsHashes: true)
         var outcome = Outcome.notSampled
         var isOver = false
+        state.forgetReadings()
         for index in policies.indices {
             let position = policies[index].configurationIndex
             guard !isOver else {
@@ -63,12 +64,16 @@ extension Plan {
         let passes: Bool
         switch condition.test {
         case .spanTokens(let bucket):
-            passes = state.buckets[bucket].take(
-                Int64(trace.spanCount), partitionCount: state.partitionCount, at: occasion.milliseconds)
+            let reading = state.buckets[bucket].reading(
+                taking: Int64(trace.spanCount), partitionCount: state.partitionCount, at: occasion.milliseconds)
+            state.readings[bucket] = reading
+            passes = reading.isPassed
         case .byteTokens(let bucket):
             guard let bytes = occasion.traceBytes else { return .unknown }
-            passes = state.buckets[bucket].take(
-                Int64(bytes), partitionCount: state.partitionCount, at: occasion.milliseconds)
+            let reading = state.buckets[bucket].reading(
+                taking: Int64(bytes), partitionCount: state.partitionCount, at: occasion.milliseconds)
+            state.readings[bucket] = reading
+            passes = reading.isPassed
         case .composite(let index):
             switch compose(index, trace, chance, occasion, &state) {
             case .unknown: return .unknown
@@ -96,10 +101,11 @@ extension Plan {
             case .no: continue
             case .unknown: return .unknown
             case .yes:
-                let passes = state.spending[index].take(
-                    Int64(trace.spanCount), part: part, of: limiters.composites[index].plan,
+                let reading = state.spending[index].reading(
+                    taking: Int64(trace.spanCount), part: part, of: limiters.composites[index].plan,
                     partitionCount: state.partitionCount, atSecond: second)
-                return passes ? .yes : .no
+                state.readings[limiters.buckets.count + index] = reading
+                return reading.isPassed ? .yes : .no
             }
         }
         return .no

@@ -6,14 +6,12 @@ public enum PolicyCatalog {
     /// One row for each kind that is built.
     public static let kinds: [any PolicyKind.Type] = [
         AlwaysSample.self, StatusCode.self, Latency.self, SpanCount.self, Probabilistic.self, Rate.self,
-        StringAttribute.self, NumericAttribute.self, BooleanAttribute.self, TraceFlags.self, RateLimiting.self,
-        BytesLimiting.self, And.self, Not.self, Drop.self, Composite.self,
+        StringAttribute.self, NumericAttribute.self, BooleanAttribute.self, TraceStateMember.self, TraceFlags.self,
+        RateLimiting.self, BytesLimiting.self, And.self, Not.self, Drop.self, Composite.self,
     ]
 
     /// Kinds that the Collector has and this version has not.
-    public static let unbuiltKinds = [
-        "trace_state", "ottl_condition",
-    ]
+    public static let unbuiltKinds = ["ottl_condition"]
 
     /// The names of a kind's members: those it asks for when it reads an empty map.
     public static func members(of kind: any PolicyKind.Type) -> [String] {

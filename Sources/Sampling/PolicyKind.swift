@@ -21,6 +21,11 @@ public protocol PolicyKind: Sendable {
     ///
     /// - Parameter answers: What each of `conditions` said of it; the kind takes its own from the front.
     func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String
+
+    /// Says which spans and values show why the trace answered so; see `TraceLevelPolicyKind` for kinds that need none.
+    ///
+    /// - Parameter answers: As in `explanation`.
+    func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers)
 }
 
 /// What the conditions of a policy said of a trace, in their order.
@@ -31,6 +36,10 @@ public struct Answers {
         var isMet: Bool?
         /// Of a composite: the part that decided, nil when none matched or it cannot be told.
         var part: Int?
+        /// Of a composite: what the conditions of that part said.
+        var partAnswers: [Answer] = []
+        /// Of a limiter: what it needed and had, when that is still known.
+        var reading: LimiterReading?
     }
 
     private var rest: ArraySlice<Answer>
@@ -58,6 +67,9 @@ public protocol BasicPolicyKind: PolicyKind {
 
     /// How the trace answers, given whether the condition holds.
     func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String
+
+    /// Says which spans and values show why the condition holds, or does not.
+    func evidence(_ search: inout EvidenceSearch, isMet: Bool)
 }
 
 extension BasicPolicyKind {
@@ -66,6 +78,10 @@ extension BasicPolicyKind {
     public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
         guard let isMet = answers.next() else { return "\(typeName) not told" }
         return explanation(trace, isMet: isMet)
+    }
+
+    public func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers) {
+        search.ask(self, answers.nextPart())
     }
 }
 

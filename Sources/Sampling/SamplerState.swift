@@ -4,6 +4,8 @@
 public struct SamplerState: Sendable {
     /// What each top-level policy said in the last decision, in configuration order.
     public internal(set) var votes: [Vote.Outcome]
+    /// What each limiter that was asked in the last decision needed and had: buckets, then composites.
+    public internal(set) var readings: [LimiterReading?]
     /// Over how many partitions the limits are divided, at least 1.
     let partitionCount: Int64
     var buckets: [TokenBucket]
@@ -21,6 +23,7 @@ public struct SamplerState: Sendable {
         votes = Array(repeating: .notEvaluated, count: policyCount)
         counts = Array(repeating: 0, count: policyCount * Self.outcomeCount)
         buckets = limiters.buckets.map { TokenBucket($0.rate) }
+        readings = Array(repeating: nil, count: limiters.readingCount)
         spending = limiters.composites.map { CompositeSpending(partCount: $0.plan.parts.count) }
         guard let old else { return }
         for (index, key) in limiters.buckets.enumerated() {
@@ -36,7 +39,12 @@ public struct SamplerState: Sendable {
     /// A force rule decided about a trace: no policy was asked.
     public mutating func skipPolicies() {
         for index in votes.indices { votes[index] = .notEvaluated }
+        forgetReadings()
         countVotes()
+    }
+
+    mutating func forgetReadings() {
+        for index in readings.indices { readings[index] = nil }
     }
 
     /// Adds the last decision's votes to the counts.

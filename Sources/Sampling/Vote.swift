@@ -42,7 +42,11 @@ extension Plan {
     ///
     /// A limiter's answer is gone with the moment. What is left of it: it said yes when the policy wanted the trace;
     /// it said no when it is the only one that can have; behind another condition's no it was not asked.
-    func answers(_ range: Range<Int>, _ trace: TraceSummary, _ outcome: Vote.Outcome) -> [Answers.Answer] {
+    ///
+    /// - Parameter readings: What the limiters wrote down at the decision; with them their answers are known.
+    func answers(
+        _ range: Range<Int>, _ trace: TraceSummary, _ outcome: Vote.Outcome, _ readings: [LimiterReading?] = []
+    ) -> [Answers.Answer] {
         let chance = Chance(randomness: trace.randomness, knowsHashes: true)
         let isWanted = outcome == .sampled || outcome == .dropped
         let truths = conditions[range].map { $0.truth(trace, chance) }
@@ -53,8 +57,27 @@ extension Plan {
             guard truth == .unknown else { return answer }
             answer.isMet =
                 isWanted ? true : refused == nil && limiters.count == 1 && outcome == .notSampled ? false : nil
-            if case .composite(let composite) = conditions[range.lowerBound + index].test {
-                answer.part = part(of: composite, trace, chance)
+            let condition = conditions[range.lowerBound + index]
+            if let place = self.limiters.place(of: condition.test), place < readings.count,
+                let reading = readings[place]
+            {
+                answer.reading = reading
+                answer.isMet = reading.isPassed != condition.isInverted
+            }
+            if case .composite(let composite) = condition.test {
+                answer.part = answer.reading?.part ?? part(of: composite, trace, chance)
+                answer.partAnswers = answer.part.map { partAnswers(of: composite, part: $0, readings) } ?? []
+            }
+            return answer
+        }
+    }
+
+    /// What the conditions of the part that decided said: each of them yes, or another part would have.
+    private func partAnswers(of composite: Int, part: Int, _ readings: [LimiterReading?]) -> [Answers.Answer] {
+        limiters.composites[composite].plan.parts[part].conditions.map { condition in
+            var answer = Answers.Answer(isMet: true)
+            if let place = limiters.place(of: condition.test), place < readings.count {
+                answer.reading = readings[place]
             }
             return answer
         }

@@ -6,6 +6,12 @@ public struct SamplingSettings: Sendable {
     public var simple = SimpleSampling()
     /// `sampling.policies` as written.
     var policies: Node?
+    /// `sampling.tail_sampling` as written.
+    var tailSampling: Node?
+    /// Absolute path.
+    var policiesFile: String?
+    /// The block that stands alone, when there is one.
+    var block: CollectorBlock?
     /// The effective policies, compiled. Made by `load`; before that the one of the defaults.
     public internal(set) var sampler: Sampler
 

@@ -9,6 +9,7 @@ public struct Settings: Sendable {
     public var sampling = SamplingSettings()
     public var storage = Storage()
     public var observability = Observability()
+    public var admin = Admin()
     public var query = Query()
     /// Short waits and one line per decision, for a developer's machine.
     public let isDevelopment: Bool
@@ -106,6 +107,16 @@ extension Settings {
         public var healthAddress = "127.0.0.1"
         /// 0: any free port.
         public var healthPort = 8080
+    }
+
+    /// Section `admin`: who may make admin calls.
+    public struct Admin: Sendable {
+        /// nil: whoever reaches the port.
+        public internal(set) var token: String?
+        /// Absolute path of the file that the token was read from.
+        var tokenFile: String?
+        /// Beside those of the loopback.
+        public internal(set) var allowedHosts: [String] = []
     }
 
     /// Section `query`: SQL over the kept traces.

@@ -30,6 +30,7 @@ final class Committer: Sendable {
     private struct State {
         var status = RunnerStatus()
         var wantsCommit = false
+        var wantsTakeover = false
         /// Set once: the last batch must be in the table by then.
         var stopBy: MonotonicInstant?
         var lastWarning: (text: String, at: MonotonicInstant)?
@@ -51,6 +52,15 @@ final class Committer: Sendable {
         let isNews = state.withLock { state in
             defer { state.wantsCommit = true }
             return !state.wantsCommit
+        }
+        if isNews { wakeup.signal() }
+    }
+
+    /// A shard cannot go on: the partitions are given up and taken over anew, from the log.
+    func takeOverSoon() {
+        let isNews = state.withLock { state in
+            defer { state.wantsTakeover = true }
+            return !state.wantsTakeover
         }
         if isNews { wakeup.signal() }
     }
@@ -176,7 +186,14 @@ final class Committer: Sendable {
         while true {
             waitUntilWanted(due)
             let isLast = stopBy != nil
-            state.withLock { $0.wantsCommit = false }
+            let isBroken = state.withLock { state in
+                defer { (state.wantsCommit, state.wantsTakeover) = (false, false) }
+                return state.wantsTakeover
+            }
+            if isBroken, !isLast {
+                giveUp(context.sources.map(\.id))
+                return true
+            }
             let startedAt = MonotonicInstant.now
             due = startedAt + interval
             let parts = seal()
@@ -223,7 +240,7 @@ final class Committer: Sendable {
 
     private func waitUntilWanted(_ due: MonotonicInstant) {
         _ = wakeup.wait(until: due) {
-            self.state.withLock { $0.wantsCommit || $0.stopBy != nil } ? true : nil
+            self.state.withLock { $0.wantsCommit || $0.wantsTakeover || $0.stopBy != nil } ? true : nil
         }
     }
 

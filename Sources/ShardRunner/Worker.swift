@@ -17,7 +17,7 @@ enum WorkerOrder: Sendable {
     /// These partitions are not ours any more.
     case close([PartitionID], ReplySlot<Bool>)
     /// New policies.
-    case adopt(Sampler)
+    case adopt(NumberedSampler)
     /// Take nothing new any more; go on with orders.
     case drain(ReplySlot<Bool>)
     case stop
@@ -40,11 +40,14 @@ final class Worker: Sendable {
         var options: RunnerOptions
         var verdicts: (any VerdictStore)?
         var decisions: DecisionLog
+        var spill: SpillThread?
         var metrics: PipelineMetrics
         var logger: Logger
         /// Kept rows press: commit now.
         var wantsCommit: @Sendable () -> Void
-        var sampler: @Sendable () -> Sampler
+        /// A shard cannot go on: take the partitions over anew.
+        var wantsTakeover: @Sendable () -> Void
+        var sampler: @Sendable () -> NumberedSampler
     }
 
     init(index: Int, context: Context) {
@@ -96,6 +99,7 @@ final class Worker: Sendable {
                 case .busy: isBusy = true
                 case .idle: break
                 case .blockedByCommit: context.wantsCommit()
+                case .broken: context.wantsTakeover()
                 }
             }
             let gauges = shards.map(\.gauges)
@@ -129,9 +133,11 @@ final class Worker: Sendable {
 
     private func open(_ recovered: RecoveredPartition, _ source: any SpanSource) -> OwnedShard {
         source.notify { [wakeup] in wakeup.signal() }
+        let sampler = context.sampler()
         return OwnedShard(
-            Shard(recovered: recovered, options: context.options.shard, sampler: context.sampler()), source: source,
-            verdicts: context.verdicts, decisions: context.decisions, metrics: ShardMetrics(context.metrics),
+            Shard(recovered: recovered, options: context.options.shard, sampler: sampler.sampler),
+            number: sampler.number, source: source, verdicts: context.verdicts, decisions: context.decisions,
+            spill: context.spill?.channel(wakeup: wakeup), metrics: ShardMetrics(context.metrics),
             logger: context.logger, options: context.options)
     }
 }

@@ -65,6 +65,8 @@ struct PolicyCaseTests {
         var fields = Fields(node, path: "", place: node.place)
         let statuses = fields.texts("statuses")?.map(\.text) ?? ["UNSET"]
         let id = TraceID(hexadecimal: fields.text("id") ?? String(repeating: "12345678", count: 4))
+        let states = fields.texts("states")?.map(\.text) ?? []
+        let spans = fields.list("attributes") ?? states.map { _ in Node(.map([]), at: node.place) }
         let trace = TraceSummary.fixture(
             id: try #require(id),
             spans: UInt32(fields.integer("spans") ?? 1), milliseconds: fields.integer("ms") ?? 10,
@@ -72,7 +74,7 @@ struct PolicyCaseTests {
             isFlagged: fields.boolean("flagged") ?? false,
             randomness: fields.integer("rv").map { UInt64($0) },
             matches: try ScannedTrace.matches(
-                sampler.program, spans: fields.list("attributes") ?? [], resource: fields.node("resource")))
+                sampler.program, spans: spans, resource: fields.node("resource"), states: states))
         let decision = sampler.decide(
             trace, state: &state, atMilliseconds: fields.integer("at") ?? 0,
             traceBytes: fields.integer("bytes").map { Int($0) })

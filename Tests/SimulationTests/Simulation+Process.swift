@@ -23,7 +23,6 @@ extension Simulation {
         shard.buffer.segmentBytes = 2_000
         shard.buffer.spills = options.spills
         shard.decisionsPerTurn = 5
-        shard.recordsVotes = false
         shard.faults = options.faults
         return shard
     }

@@ -40,7 +40,8 @@ import Testing
             "Sources/Commands/Demo/DemoServer.swift", "Sources/Commands/FolderListing.swift",
             "Sources/Commands/ProcessEnvironment.swift", "Sources/Commands/QueryCommand.swift",
             "Sources/QueryEngine/PythonEnvironment.swift", "Sources/QueryEngine/WorkerChannel.swift",
-            "Sources/ShardRunner/DeadLetterFolder.swift", "Sources/SpanLog/DataFolder.swift",
+            "Sources/ShardRunner/DeadLetterFolder.swift", "Sources/ShardRunner/SegmentFolder.swift",
+            "Sources/SpanLog/DataFolder.swift",
             "Sources/SpanLog/DiskSegmentFiles.swift", "Sources/StateStores/VerdictFiles.swift",
         ]
         for path in files.union(systemCalls) {

@@ -109,7 +109,7 @@ import TraceModel
     }
 
     @Test func `a field is not tested by a condition of another type`() {
-        #expect(throws: MatcherProgramError.conditionOfAnotherType(.name)) {
+        #expect(throws: MatcherProgramError.conditionOfAnotherType(.field(.name))) {
             try MatcherProgram([MatcherClause(bit: 0, terms: [MatcherTerm(.field(.name), .intIn(0...1))])])
         }
         #expect(throws: MatcherProgramError.bitOutOfRange(64)) {

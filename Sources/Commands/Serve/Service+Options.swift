@@ -31,7 +31,7 @@ extension Service {
         var writer = SystemRandomNumberGenerator()
         var options = RunnerOptions(
             writer: Hexadecimal.text(writer.next()) + Hexadecimal.text(writer.next()),
-            deadLetterFolder: "\(folder)/dead-letters")
+            deadLetterFolder: "\(folder)/dead-letters", segmentFolder: "\(folder)/segments")
         options.workerCount = settings.app.evaluationWorkers
         options.commitInterval = settings.storage.iceberg.commitInterval
         options.targetFileBytes = settings.storage.iceberg.targetFileBytes
@@ -39,6 +39,9 @@ extension Service {
         var shard = ShardOptions()
         let partitions = max(1, settings.otlp.partitions)
         shard.buffer.bytes = settings.app.maximumBufferBytes / partitions
+        shard.buffer.spills = true
+        // What is young stays in memory while there is room: a kept trace is read back from where it is.
+        shard.buffer.spillsAboveBytes = shard.buffer.bytes / 2
         shard.buffer.traces = settings.app.maximumBufferTraces / partitions
         shard.buffer.hashKey = HashKey(writer.next(), writer.next())
         shard.buffer.inactivityTicks = ticks(settings.app.inactivityTimeout)
@@ -46,8 +49,7 @@ extension Service {
         shard.buffer.maximumDurationTicks = ticks(settings.app.maximumTraceDuration)
         shard.decisions = settings.app.maximumDecisions / partitions
         shard.decisionTimeToLiveTicks = ticks(settings.app.decisionLifetime)
-        // Votes are computed when somebody asks for them.
-        shard.recordsVotes = false
+        shard.partitionCount = partitions
         options.shard = shard
         #if DEBUG
             options.steps.faults = plantedFaults

@@ -49,10 +49,16 @@ final class Service: Sendable {
         table = try EmbeddedTable(settings)
         log = try SpanLog(
             folder: "\(dataFolder.path)/log", partitionCount: settings.otlp.partitions,
-            options: Self.logOptions(settings), clock: clock, metrics: metrics.entrance,
+            options: Self.logOptions(settings), clock: clock,
+            otherBytes: { [metrics] in metrics.pipeline.segmentDiskBytes.value }, metrics: metrics.entrance,
             logger: telemetry.logger("span_log"))
+        var options = Self.runnerOptions(settings, folder: dataFolder.path)
+        let logOptions = Self.logOptions(settings)
+        options.segmentBytes = { [log] in
+            logOptions.diskBytes - logOptions.reserveBytes - log.statistics.reduce(0) { $0 + $1.diskBytes }
+        }
         runner = ShardRunner(
-            options: Self.runnerOptions(settings, folder: dataFolder.path), definition: table.definition,
+            options: options, definition: table.definition,
             ports: ShardRunner.Ports(
                 sources: log.sources, catalog: table.catalog, files: table.files, rows: CurrentRowFiles(table),
                 verdicts: VerdictFiles(

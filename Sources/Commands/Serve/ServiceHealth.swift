@@ -78,7 +78,7 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
 
     var report: HealthReport {
         let obstacles = obstacles
-        let components = [iceberg, logComponent, query, shards]
+        let components = [iceberg, logComponent, query, shards, spilling]
         let isDegraded = components.contains { $0.status != .healthy }
         return HealthReport(
             status: obstacles.isEmpty ? (isDegraded ? .degraded : .healthy) : .unhealthy, version: Program.version,
@@ -152,9 +152,26 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
             ])
     }
 
+    /// Of the log and of what buffers have spilled.
+    private var diskBytes: Int {
+        log.statistics.reduce(0) { $0 + $1.diskBytes } + (runner.spillStatus?.diskBytes ?? 0)
+    }
+
+    private var spilling: HealthReport.Component {
+        let status = runner.spillStatus ?? SpillStatus()
+        return HealthReport.Component(
+            name: "spilling", status: status.isFull ? .degraded : .healthy,
+            sinceMilliseconds: status.fullSinceMilliseconds ?? startedAt,
+            lastError: status.lastError,
+            details: [
+                "disk_bytes": .integer(Int64(status.diskBytes)), "segments": .integer(Int64(status.segmentCount)),
+                "waiting_segments": .integer(Int64(status.waitingSegments)),
+            ])
+    }
+
     /// Gauges that are only known when somebody asks.
     func refresh(_ metrics: Metrics) {
-        metrics.pipeline.bufferDiskBytes.set(log.statistics.reduce(0) { $0 + $1.diskBytes })
+        metrics.pipeline.bufferDiskBytes.set(diskBytes)
     }
 
     // MARK: Decisions
@@ -188,6 +205,6 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
             spanCount: gauges.reduce(0) { $0 + $1.bufferedSpans },
             traceCount: gauges.reduce(0) { $0 + $1.bufferedTraces },
             memoryBytes: gauges.reduce(0) { $0 + $1.bufferBytes + $1.memoryBytes },
-            diskBytes: log.statistics.reduce(0) { $0 + $1.diskBytes }, storageType: "embedded")
+            diskBytes: diskBytes, storageType: "embedded")
     }
 }

@@ -6,7 +6,7 @@ public import TraceModel
 /// A trace's bytes are those of its OTLP protobuf encoding (`KeptTrace.tracesDataBytes`); it takes all of its tokens
 /// or none, and one larger than the burst is never kept. The rate is that of all partitions together (see
 /// `TokenBucket`), on the clock of the stream.
-public struct BytesLimiting: BasicPolicyKind {
+public struct BytesLimiting: TraceLevelPolicyKind {
     public static let typeName = "bytes_limiting"
 
     public var rate: TokenRate

@@ -120,6 +120,15 @@ public struct Composite: PolicyKind {
         return "up to \(spansPerSecond) spans a second, by the first that matches: \(shares.joined(separator: "; "))"
     }
 
+    public func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers) {
+        let answer = answers.nextPart()
+        var copy = Answers([answer])
+        search.limited(typeName, explanation(search.trace, &copy), answer.reading)
+        guard let part = answer.part else { return }
+        var partAnswers = Answers(answer.partAnswers)
+        search.part(parts[part].kind, &partAnswers)
+    }
+
     public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
         let answer = answers.nextPart()
         let part = answer.part.map { parts[$0] }

@@ -38,4 +38,8 @@ public struct Not: PolicyKind {
         guard let isMet = answers.next() else { return "not (\(part.typeName) not told)" }
         return "not (\(part.explanation(trace, isMet: !isMet)))"
     }
+
+    public func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers) {
+        search.part(part, inverting: answers.nextPart())
+    }
 }

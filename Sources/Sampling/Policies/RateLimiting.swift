@@ -5,7 +5,7 @@ public import TraceModel
 ///
 /// A trace takes all of its tokens or none; one of more spans than the burst is never kept. The rate is that of all
 /// partitions together (see `TokenBucket`), on the clock of the stream.
-public struct RateLimiting: BasicPolicyKind {
+public struct RateLimiting: TraceLevelPolicyKind {
     public static let typeName = "rate_limiting"
 
     public var rate: TokenRate
