@@ -1,5 +1,6 @@
 public import JSON
 public import QueryEngine
+public import Sampling
 public import StateStores
 public import TraceModel
 
@@ -109,6 +110,8 @@ public struct HealthReport: Sendable {
 /// The newest decisions, from a bounded memory.
 public protocol DecisionLookup: Sendable {
     func decision(about traceID: TraceID) -> DecisionReport?
+    /// Most decisions that are remembered.
+    var rememberedDecisionCount: Int { get }
     /// Newest first.
     func recentDecisions(limit: Int) -> [DecisionReport]
 }
@@ -119,11 +122,14 @@ public struct DecisionReport: Sendable {
         public var policy: String
         public var vote: String
         public var explanation: String
+        /// The spans and values that made it vote so.
+        public var evidence: [VoteEvidence]
 
-        public init(policy: String, vote: String, explanation: String) {
+        public init(policy: String, vote: String, explanation: String, evidence: [VoteEvidence] = []) {
             self.policy = policy
             self.vote = vote
             self.explanation = explanation
+            self.evidence = evidence
         }
     }
 
@@ -137,10 +143,13 @@ public struct DecisionReport: Sendable {
     public var spanCount: Int
     public var explanation: String
     public var votes: [Vote]
+    /// What made the policy or force rule that is credited want the trace, or not want it.
+    public var evidence: [VoteEvidence]
 
     public init(
         traceID: TraceID, decision: Decision, cause: RipeCause, firstSpanMilliseconds: Int64,
-        lastSpanMilliseconds: Int64, decidedMilliseconds: Int64, spanCount: Int, explanation: String, votes: [Vote]
+        lastSpanMilliseconds: Int64, decidedMilliseconds: Int64, spanCount: Int, explanation: String, votes: [Vote],
+        evidence: [VoteEvidence] = []
     ) {
         self.traceID = traceID
         self.decision = decision
@@ -151,6 +160,7 @@ public struct DecisionReport: Sendable {
         self.spanCount = spanCount
         self.explanation = explanation
         self.votes = votes
+        self.evidence = evidence
     }
 }
 

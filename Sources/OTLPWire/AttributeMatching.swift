@@ -13,8 +13,7 @@ extension MatcherProgram {
             var offset = range.lowerBound
             while offset < range.upperBound {
                 if resource.byte(at: offset) == attributesOfResource {
-                    offset = try matchAttributes(
-                        resource, from: offset, tag: attributesOfResource, self, resourceKeys, &hits)
+                    offset = try matchAttributes(ofResource: resource, from: offset, self, &hits)
                 } else {
                     offset = try matchField(
                         resource, at: offset, number: 1, self, resourceKeys, limits: limits, &hits)
@@ -28,18 +27,35 @@ extension MatcherProgram {
 /// `Resource.attributes`: field 1, length-delimited.
 private let attributesOfResource: UInt8 = 0x0A
 
+/// Runs the checks on the attributes that follow one another in a resource and answers where they end.
+@inline(never)
+private func matchAttributes(
+    ofResource message: borrowing RawSpan, from offset: Int, _ program: MatcherProgram, _ hits: inout MatcherHits
+) throws(WireError) -> Int {
+    try matchAttributes(
+        message, from: offset, tag: attributesOfResource, program, program.resourceKeys, &hits)
+}
+
+/// Runs the checks on the attributes that follow one another in a span and answers where they end.
+@inline(never)
+func matchAttributes(
+    ofSpan message: borrowing RawSpan, from offset: Int, _ program: MatcherProgram, _ hits: inout MatcherHits
+) throws(WireError) -> Int {
+    try matchAttributes(message, from: offset, tag: SpanTag.attributes, program, program.spanKeys, &hits)
+}
+
 /// Runs the checks on the attributes that follow one another from `offset` on and answers where
 /// they end.
 ///
 ///     tag n ┌ 0A k key… 12 v value… ┐      k in one byte, n in one or two
 ///           └────────────────────── n ┘
 ///
-/// Nearly every attribute starts like this, and nearly none is asked for: length and first byte
+/// Nearly every attribute starts like this, and nearly none is asked for: length and first bytes
 /// of its key tell, from the one load that finds the next. The first key of an attribute counts,
 /// here and wherever keys are read: protobuf lets the last of several win, but no encoder writes
 /// two, and looking for a second took 200 instructions a span.
-@inline(never)
-func matchAttributes(
+@inline(__always)
+private func matchAttributes(
     _ message: borrowing RawSpan, from offset: Int, tag: UInt8, _ program: MatcherProgram,
     _ keys: ByteStringTable, _ hits: inout MatcherHits
 ) throws(WireError) -> Int {
@@ -62,7 +78,7 @@ func matchAttributes(
             key = head >> 32
         }
         guard next <= message.byteCount else { throw .lengthOverrun(offset: start &+ 1) }
-        if filter &>> ByteStringTable.filterBit(count: key, first: key >> 8) & 1 != 0 {
+        if filter &>> ByteStringTable.filterBit(key) & 1 != 0 {
             program.match(attribute: start, to: next, keys, in: message, into: &hits)
         }
         start = next

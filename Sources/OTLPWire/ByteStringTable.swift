@@ -13,7 +13,7 @@ struct ByteStringTable: Sendable {
 
     private(set) var slots: [Slot]
     private(set) var bytes: [UInt8]
-    /// The bits of `filterBit` that occur: most candidates fail here.
+    /// The bits of `filterBit` that occur: most keys of attributes fail here.
     private(set) var filter: UInt64
     /// One bit for each length that occurs, modulo 64.
     private(set) var lengths: UInt64 = 0
@@ -38,11 +38,7 @@ struct ByteStringTable: Sendable {
                 ? Self.wholeHash(string, from: 0, to: string.byteCount)
                 : Self.hash(string, from: 0, to: string.byteCount)
             lengths |= 1 &<< UInt64(string.byteCount & 63)
-            // The byte behind an empty string may be any.
-            filter |=
-                entry.string.first.map {
-                    1 &<< Self.filterBit(count: UInt64(entry.string.count), first: UInt64($0))
-                } ?? .max
+            filter |= Self.filterBits(entry.string)
             var index = Int(truncatingIfNeeded: hash) & (capacity - 1)
             while slots[index].count != .max { index = (index + 1) & (capacity - 1) }
             slots[index] = Slot(
@@ -74,9 +70,22 @@ struct ByteStringTable: Sendable {
         return nil
     }
 
-    /// A number whose lowest six bits are the filter's bit for strings of that length and first byte.
+    /// The filter's bit for strings of that length and these first three bytes.
+    ///
+    /// - Parameter head: In its four lowest bytes the length and, behind it, the first bytes in their order.
     @inline(__always)
-    static func filterBit(count: UInt64, first: UInt64) -> UInt64 { count &+ first }
+    static func filterBit(_ head: UInt64) -> UInt64 {
+        // 2^32 divided by the golden ratio; the six highest bits of a product depend on all of its factor.
+        UInt64(UInt32(truncatingIfNeeded: head) &* 0x9E37_79B1 &>> 26)
+    }
+
+    private static func filterBits(_ string: [UInt8]) -> UInt64 {
+        // Behind a shorter string there may be anything.
+        guard string.count >= 3 else { return .max }
+        let head =
+            UInt64(string.count & 0xFF) | UInt64(string[0]) << 8 | UInt64(string[1]) << 16 | UInt64(string[2]) << 24
+        return 1 &<< filterBit(head)
+    }
 
     /// Of the length, the first four bytes and the last one: cheap, and enough to tell attribute keys apart.
     @inline(__always)
@@ -134,27 +143,26 @@ func equal(
     _ one: borrowing RawSpan, at oneStart: Int, _ other: borrowing RawSpan, at otherStart: Int,
     count: Int
 ) -> Bool {
-    guard count >= 8 else { return equalShort(one, at: oneStart, other, at: otherStart, count: count) }
+    // The bounds of both are checked here, once.
+    let one = one.extracting(oneStart..<(oneStart &+ count))
+    let other = other.extracting(otherStart..<(otherStart &+ count))
+    guard count >= 8 else { return equalShort(one, other, count: count) }
     // Words of eight bytes, the last of which overlaps the one in front of it.
     var offset = 0
-    while count &- offset > 8 {
-        guard one.word64(at: oneStart &+ offset) == other.word64(at: otherStart &+ offset) else {
-            return false
-        }
+    while offset &+ 8 < count {
+        guard one.heldWord64(at: offset) == other.heldWord64(at: offset) else { return false }
         offset &+= 8
     }
-    offset = count &- 8
-    return one.word64(at: oneStart &+ offset) == other.word64(at: otherStart &+ offset)
+    return one.heldWord64(at: count &- 8) == other.heldWord64(at: count &- 8)
 }
 
-private func equalShort(
-    _ one: borrowing RawSpan, at oneStart: Int, _ other: borrowing RawSpan, at otherStart: Int,
-    count: Int
-) -> Bool {
+@inline(__always)
+private func equalShort(_ one: borrowing RawSpan, _ other: borrowing RawSpan, count: Int) -> Bool {
+    guard count < 4 else {
+        return one.word32(at: 0) == other.word32(at: 0) && one.word32(at: count &- 4) == other.word32(at: count &- 4)
+    }
     for offset in 0..<count {
-        guard one.byte(at: oneStart &+ offset) == other.byte(at: otherStart &+ offset) else {
-            return false
-        }
+        guard one.byte(at: offset) == other.byte(at: offset) else { return false }
     }
     return true
 }

@@ -43,9 +43,6 @@ struct ForceRules: Sendable {
     var isEmpty: Bool { rules.isEmpty }
     var termCount: Int { triggered.count }
 
-    /// Whether a span can make a difference to what its resource says.
-    private(set) var readsSpans = false
-
     /// - Parameter isOfResource: For each term, whether it looks at the resource alone.
     mutating func arrange(_ sources: [Source], isOfResource: [Bool]) {
         precondition(isOfResource.count <= Int(UInt16.max), "1000 rules of 64 terms are fewer")
@@ -70,7 +67,6 @@ struct ForceRules: Sendable {
             triggered.append(triggeredRules.count..<(triggeredRules.count + group.count))
             triggeredRules.append(contentsOf: group)
         }
-        readsSpans = rules.contains { !$0.isOfResource }
     }
 
     private mutating func append(_ source: Source, isOfResource: [Bool]) {

@@ -8,18 +8,23 @@ struct MatcherHits {
     private(set) var resourceTerms = TermSet()
     var force: ForceRuleHits
 
+    /// Whether the span at hand must be asked for clauses: something held on it, or its resource left it open.
+    private(set) var isSpanOpen = false
+    private var isEverySpanOpen = false
+
     /// - Parameters:
     ///   - floor: Force rules of lower ranks do not count.
     ///   - scratch: Given back by `finish`.
-    init(_ program: MatcherProgram, forceRulesFrom floor: UInt16, _ scratch: inout MatcherScratch) {
+    init(_ program: borrowing MatcherProgram, forceRulesFrom floor: UInt16, _ scratch: inout MatcherScratch) {
         force = ForceRuleHits(program.forceRules, from: floor)
-        force.take(&scratch, program.forceRules)
+        if !program.forceRules.isEmpty { force.take(&scratch, program.forceRules) }
     }
 
     mutating func finish(_ scratch: inout MatcherScratch) { force.giveBack(&scratch) }
 
     @inline(__always)
     mutating func insert(_ effects: MatcherProgram.Effects, _ program: MatcherProgram) {
+        isSpanOpen = true
         terms.formUnion(effects.terms)
         if effects.forceTermCount > 0 { force.insert(effects, program.forceRules) }
     }
@@ -32,10 +37,16 @@ struct MatcherHits {
     mutating func endResource(_ program: MatcherProgram) {
         resourceTerms = terms
         if !program.forceRules.isEmpty { force.endResource(program.forceRules) }
+        isEverySpanOpen =
+            !program.fieldChecks.isEmpty || program.isAnyClauseOpen(terms) || force.isAnyRuleOpen
+        isSpanOpen = isEverySpanOpen
     }
 
-    @inline(__always)
-    mutating func startSpan() { terms = resourceTerms }
+    /// What held on the span alone, holds no longer.
+    mutating func endSpan() {
+        terms = resourceTerms
+        isSpanOpen = isEverySpanOpen
+    }
 }
 
 /// Which terms of force rules hold, and which rules a resource leaves to be asked.
@@ -57,12 +68,11 @@ struct ForceRuleHits {
 
     private static let noRule = Int(UInt16.max)
 
-    init(_ rules: ForceRules, from floor: UInt16) {
+    init(_ rules: borrowing ForceRules, from floor: UInt16) {
         firstRule = rules.index(ofRank: floor)
     }
 
-    mutating func take(_ given: inout MatcherScratch, _ rules: ForceRules) {
-        guard !rules.isEmpty else { return }
+    mutating func take(_ given: inout MatcherScratch, _ rules: borrowing ForceRules) {
         swap(&scratch, &given)
         scratch.reserve(termCount: rules.termCount, ruleCount: rules.rules.count)
     }

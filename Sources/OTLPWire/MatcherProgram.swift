@@ -130,9 +130,6 @@ public struct MatcherProgram: Sendable {
     /// Whether no span can ever get a bit or a force rule.
     public internal(set) var isEmpty = true
 
-    /// Whether anything is left to be done for a span when its resource has been matched.
-    var readsSpans: Bool { !clauses.isEmpty || !untriggered.isEmpty || forceRules.readsSpans }
-
     init() {}
 
     /// Compiles clauses; equal terms are evaluated once, however many clauses share them.

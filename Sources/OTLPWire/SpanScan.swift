@@ -33,11 +33,9 @@ func scanSpan(
             try readField(bytes, at: &offset, limits: limits, &record, &texts, &isParentUsable)
         }
     } else {
-        hits.startSpan()
         while offset < bytes.byteCount {
             if bytes.byte(at: offset) == SpanTag.attributes {
-                offset = try matchAttributes(
-                    bytes, from: offset, tag: SpanTag.attributes, program, program.spanKeys, &hits)
+                offset = try matchAttributes(ofSpan: bytes, from: offset, program, &hits)
             } else if bytes.byte(at: offset) == SpanTag.startOfLongAttributes {
                 offset = try matchField(
                     bytes, at: offset, number: 9, program, program.spanKeys, limits: limits, &hits)
@@ -46,27 +44,27 @@ func scanSpan(
             }
         }
     }
-    if program.readsSpans { finish(&record, bytes, program, texts, &hits) }
+    if hits.isSpanOpen { finish(&record, bytes, program, texts, &hits) }
     return record.traceID.isValid && record.spanID.isValid && isParentUsable
 }
 
 /// Runs the checks on the span's fields, and says which clauses hold.
-@inline(__always)
+@inline(never)
 private func finish(
     _ record: inout SpanRecord, _ message: borrowing RawSpan, _ program: MatcherProgram,
     _ texts: SpanTexts, _ hits: inout MatcherHits
 ) {
-    if program.spanKeys.isEmpty { hits.startSpan() }
     for index in program.fieldChecks.indices {
         let value = value(of: program.fieldChecks[index].field, record, texts)
         program.run(program.fieldChecks[index].range, on: value, in: message, into: &hits)
     }
     if program.isAnyClauseOpen(hits.terms) { record.matches |= program.bits(of: hits.terms) }
     if hits.force.isAnyRuleOpen { record.forceRule = hits.force.endSpan(program.forceRules) }
+    hits.endSpan()
 }
 
 /// Tags of `Span` of one byte: field number << 3 | wire type.
-private enum SpanTag {
+enum SpanTag {
     static let traceID: UInt8 = 0x0A
     static let spanID: UInt8 = 0x12
     static let traceState: UInt8 = 0x1A

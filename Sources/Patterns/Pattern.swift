@@ -60,6 +60,11 @@ public struct PatternError: Error, Hashable, Sendable {
     public var reason: Reason
     /// What is wrong, and at what: `missing ): a(b`.
     public var message: String
+
+    public init(reason: Reason, message: String) {
+        self.reason = reason
+        self.message = message
+    }
 }
 
 extension PatternError: CustomStringConvertible {

@@ -1,3 +1,4 @@
+internal import Sampling
 public import TraceBuffering
 import TraceModel
 
@@ -20,6 +21,8 @@ struct KeptRead {
     var decidedAt: StreamTick
     /// Reported when its bytes are here: they show why.
     var event: DecisionEvent
+    /// What limiters needed and had when they were asked.
+    var readings: [LimiterReading?]
 }
 
 extension Shard {
@@ -30,7 +33,7 @@ extension Shard {
         var trace = trace
         trace.partition = id.partition
         var event = kept.event
-        if evidenceBudget.spend(isKept: true) { event.evidence = evidence(event, trace) }
+        if evidenceBudget.spend(isKept: true) { event.evidence = evidence(event, kept.readings, trace) }
         report(event)
         turn.kept(spans: trace.spans.count)
         if !shadow.isEmpty {

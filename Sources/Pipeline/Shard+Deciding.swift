@@ -153,7 +153,8 @@ extension Shard {
         counters.sampled(decision.reason, traces: 1, spans: Int(summary.spanCount))
         ledger.decided(first: summary.firstOffset, last: summary.lastOffset)
         let kept = KeptRead(
-            claim: summary.firstOffset, decision: decision, decidedAt: decidedAt, event: event)
+            claim: summary.firstOffset, decision: decision, decidedAt: decidedAt, event: event,
+            readings: state.readings)
         if let bytes { return keep(bytes, kept) }
         switch buffer.take(trace.handle) {
         case .whole(let whole): keep(whole, kept)
@@ -172,18 +173,21 @@ extension Shard {
             return
         }
         if let bytes {
-            event.evidence = evidence(event, bytes)
+            event.evidence = evidence(event, state.readings, bytes)
         } else if case .whole(let whole) = buffer.take(trace.handle) {
-            event.evidence = evidence(event, whole)
+            event.evidence = evidence(event, state.readings, whole)
         } else {
             buffer.discard(trace.handle)
         }
     }
 
     /// The spans and values behind the votes.
-    func evidence(_ event: DecisionEvent, _ trace: KeptTrace) -> [VoteEvidence] {
-        sampler.evidence(
-            for: event.decision, votes: event.votes.outcomes, readings: event.readings, of: event.summary, in: trace)
+    func evidence(_ event: DecisionEvent, _ readings: [LimiterReading?], _ trace: KeptTrace) -> [VoteEvidence] {
+        let votes = event.votes.outcomes
+        // Decided by policies that are not there any more: nobody can say what they looked at.
+        guard votes.count == sampler.policies.count else { return [] }
+        return sampler.evidence(
+            for: event.decision, votes: votes, readings: readings, of: event.summary, in: trace)
     }
 
     /// For the decision log; more than it can take are dropped and counted.

@@ -62,7 +62,7 @@ extension ForceRule.Matcher {
     private func equalTests(on subject: MatcherSubject) -> [MatcherTest] {
         var conditions: [MatcherCondition] = []
         for value in values {
-            if let flag = value.flag { conditions.append(.isBool(flag)) }
+            if !subject.isField, let flag = value.flag { conditions.append(.isBool(flag)) }
             if let number = value.number { conditions.append(.numberIn(.equal(to: number))) }
         }
         let texts = values.map(\.words)
@@ -114,7 +114,7 @@ extension ForceRule.Matcher {
         case .name:
             let name = MatcherSubject.field(.name)
             if comparison.comparesTexts { return [MatcherTerm(name, try textCondition())] }
-            return [MatcherTerm(name, .isIn(values.map(\.words)), isNegated: comparison == .notEqual)]
+            return [MatcherTerm(anyOf: equalTests(on: name), isNegated: comparison == .notEqual)]
         case .status: return [try numberedTerm(.statusCode, field)]
         case .kind: return [try numberedTerm(.kind, field)]
         case .durationMilliseconds: return [try durationTerm()]
@@ -147,6 +147,13 @@ extension ForceRule.Matcher {
         return MatcherTerm(
             anyOf: ranges.map { MatcherTest(.field(.durationMilliseconds), .numberIn($0)) },
             isNegated: comparison == .notEqual)
+    }
+}
+
+extension MatcherSubject {
+    /// The only field that is compared here is a text.
+    fileprivate var isField: Bool {
+        if case .field = self { true } else { false }
     }
 }
 

@@ -209,8 +209,9 @@ extension Fields {
         }
         return nodes.enumerated().compactMap { index, node in
             var members = Fields(node, path: "\(key(name))[\(index)]", place: node.place)
+            // What is no map has no members to ask for.
             let matcher = members.problems.hasErrors ? nil : members.matcher(isSpan: isSpan)
-            if matcher != nil || !members.problems.hasErrors { members.finish() }
+            members.finish()
             problems.add(members.problems.list)
             return matcher
         }

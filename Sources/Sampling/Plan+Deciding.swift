@@ -15,27 +15,33 @@ extension Plan {
     /// so that each limiter spends as if it were alone, and the first that wants the trace is credited. A policy that
     /// cannot answer is skipped.
     func decide(
-        _ trace: borrowing TraceSummary, _ occasion: Occasion, stopsAtFirstMatch: Bool, _ state: inout SamplerState
+        _ trace: borrowing TraceSummary, _ occasion: Occasion, stopsAtFirstMatch: Bool, votes: inout [Vote.Outcome],
+        counts: inout [UInt64], _ limits: inout LimiterState
     ) -> Outcome {
         let chance = Chance(randomness: trace.randomness, knowsHashes: true)
         var outcome = Outcome.notSampled
         var isOver = false
-        state.forgetReadings()
+        // Spans: the arrays' owners are looked at once, not for every policy.
+        let policies = policies.span
+        let conditions = conditions.span
+        var votes = votes.mutableSpan
+        var counts = counts.mutableSpan
         for index in policies.indices {
             let position = policies[index].configurationIndex
-            guard !isOver else {
-                state.votes[position] = .notEvaluated
-                continue
+            var vote = Vote.Outcome.notEvaluated
+            if !isOver {
+                let isDrop = index < dropCount
+                switch answer(policies[index], conditions, trace, chance, occasion, &limits) {
+                case .no: vote = .notSampled
+                case .unknown: vote = .error
+                case .yes:
+                    vote = isDrop ? .dropped : .sampled
+                    if outcome == .notSampled { outcome = isDrop ? .dropped(position) : .sampled(position) }
+                    isOver = isDrop || stopsAtFirstMatch
+                }
             }
-            let isDrop = index < dropCount
-            switch answer(policies[index], trace, chance, occasion, &state) {
-            case .no: state.votes[position] = .notSampled
-            case .unknown: state.votes[position] = .error
-            case .yes:
-                state.votes[position] = isDrop ? .dropped : .sampled
-                if outcome == .notSampled { outcome = isDrop ? .dropped(position) : .sampled(position) }
-                isOver = isDrop || stopsAtFirstMatch
-            }
+            votes[position] = vote
+            counts[position &* VoteCounts.stride &+ Int(vote.rawValue)] &+= 1
         }
         return outcome
     }
@@ -43,39 +49,39 @@ extension Plan {
     /// A policy's answer; unknown when one of its conditions cannot be asked.
     @inline(__always)
     private func answer(
-        _ policy: Policy, _ trace: borrowing TraceSummary, _ chance: Chance, _ occasion: Occasion,
-        _ state: inout SamplerState
+        _ policy: borrowing Policy, _ conditions: Span<Condition>, _ trace: borrowing TraceSummary, _ chance: Chance,
+        _ occasion: Occasion, _ limits: inout LimiterState
     ) -> Truth {
         for index in policy.conditions {
             let truth =
-                policy.isLimiting && conditions[index].isLimiting
-                ? limit(conditions[index], trace, chance, occasion, &state) : conditions[index].truth(trace, chance)
+                policy.isLimiting
+                ? limit(conditions[index], trace, chance, occasion, &limits) : conditions[index].truth(trace, chance)
             if truth != .yes { return truth }
         }
         return .yes
     }
 
-    /// Asks a limiter: what it lets through is spent.
+    /// Asks a condition of a policy with limiters: what those let through is spent.
     @inline(never)
     private func limit(
         _ condition: Condition, _ trace: borrowing TraceSummary, _ chance: Chance, _ occasion: Occasion,
-        _ state: inout SamplerState
+        _ limits: inout LimiterState
     ) -> Truth {
         let passes: Bool
         switch condition.test {
         case .spanTokens(let bucket):
-            let reading = state.buckets[bucket].reading(
-                taking: Int64(trace.spanCount), partitionCount: state.partitionCount, at: occasion.milliseconds)
-            state.readings[bucket] = reading
+            let reading = limits.buckets[bucket].reading(
+                taking: Int64(trace.spanCount), partitionCount: limits.partitionCount, at: occasion.milliseconds)
+            limits.readings[bucket] = reading
             passes = reading.isPassed
         case .byteTokens(let bucket):
             guard let bytes = occasion.traceBytes else { return .unknown }
-            let reading = state.buckets[bucket].reading(
-                taking: Int64(bytes), partitionCount: state.partitionCount, at: occasion.milliseconds)
-            state.readings[bucket] = reading
+            let reading = limits.buckets[bucket].reading(
+                taking: Int64(bytes), partitionCount: limits.partitionCount, at: occasion.milliseconds)
+            limits.readings[bucket] = reading
             passes = reading.isPassed
         case .composite(let index):
-            switch compose(index, trace, chance, occasion, &state) {
+            switch compose(index, trace, chance, occasion, &limits) {
             case .unknown: return .unknown
             case .no: passes = false
             case .yes: passes = true
@@ -88,23 +94,23 @@ extension Plan {
     /// The first part that matches decides alone.
     private func compose(
         _ index: Int, _ trace: borrowing TraceSummary, _ chance: Chance, _ occasion: Occasion,
-        _ state: inout SamplerState
+        _ limits: inout LimiterState
     ) -> Truth {
         let second = occasion.milliseconds.floorDivided(by: 1000)
         for part in limiters.composites[index].plan.parts.indices {
             var answer = Truth.yes
             for position in limiters.composites[index].plan.parts[part].conditions.indices where answer == .yes {
                 let condition = limiters.composites[index].plan.parts[part].conditions[position]
-                answer = limit(condition, trace, chance, occasion, &state)
+                answer = limit(condition, trace, chance, occasion, &limits)
             }
             switch answer {
             case .no: continue
             case .unknown: return .unknown
             case .yes:
-                let reading = state.spending[index].reading(
+                let reading = limits.spending[index].reading(
                     taking: Int64(trace.spanCount), part: part, of: limiters.composites[index].plan,
-                    partitionCount: state.partitionCount, atSecond: second)
-                state.readings[limiters.buckets.count + index] = reading
+                    partitionCount: limits.partitionCount, atSecond: second)
+                limits.readings[limiters.buckets.count + index] = reading
                 return reading.isPassed ? .yes : .no
             }
         }

@@ -87,9 +87,10 @@ public struct Sampler: Sendable {
         _ trace: borrowing TraceSummary, state: inout SamplerState, atMilliseconds now: Int64, traceBytes: Int? = nil
     ) -> Decision {
         precondition(state.votes.count == policies.count, "a state of another sampler")
+        state.limits.forgetReadings()
         let outcome = plan.decide(
-            trace, Occasion(milliseconds: now, traceBytes: traceBytes), stopsAtFirstMatch: stopsAtFirstMatch, &state)
-        state.countVotes()
+            trace, Occasion(milliseconds: now, traceBytes: traceBytes), stopsAtFirstMatch: stopsAtFirstMatch,
+            votes: &state.votes, counts: &state.counts, &state.limits)
         return decision(outcome, trace)
     }
 

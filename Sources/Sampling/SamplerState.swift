@@ -4,27 +4,63 @@
 public struct SamplerState: Sendable {
     /// What each top-level policy said in the last decision, in configuration order.
     public internal(set) var votes: [Vote.Outcome]
-    /// What each limiter that was asked in the last decision needed and had: buckets, then composites.
-    public internal(set) var readings: [LimiterReading?]
+    /// What each limiter that was asked in the last decision needed and had: buckets, then composites. Empty when
+    /// there are no limiters.
+    public var readings: [LimiterReading?] { limits.readings }
+    /// How often each policy has given each outcome: `VoteCounts.stride` numbers for each policy.
+    var counts: [UInt64]
+    var limits: LimiterState
+
+    init(policyCount: Int, limiters: LimiterList, partitionCount: Int, carrying old: SamplerState?) {
+        votes = Array(repeating: .notEvaluated, count: policyCount)
+        counts = Array(repeating: 0, count: policyCount * VoteCounts.stride)
+        limits = LimiterState(limiters, partitionCount: partitionCount, carrying: old?.limits)
+    }
+
+    /// A force rule decided about a trace: no policy was asked.
+    public mutating func skipPolicies() {
+        limits.forgetReadings()
+        for index in votes.indices {
+            votes[index] = .notEvaluated
+            counts[index * VoteCounts.stride + Int(Vote.Outcome.notEvaluated.rawValue)] += 1
+        }
+    }
+
+    /// How many times the policies have voted since the last call; the counts start at 0 again.
+    ///
+    /// - Parameter report: Called for every number above 0 with the policy's position in the configuration.
+    public mutating func drainVoteCounts(_ report: (_ policy: Int, _ outcome: Vote.Outcome, _ count: UInt64) -> Void) {
+        for index in counts.indices where counts[index] > 0 {
+            if let outcome = Vote.Outcome(rawValue: UInt8(index % VoteCounts.stride)) {
+                report(index / VoteCounts.stride, outcome, counts[index])
+            }
+            counts[index] = 0
+        }
+    }
+}
+
+enum VoteCounts {
+    /// One number for each `Vote.Outcome`, and room to make the product a shift.
+    static let stride = 8
+}
+
+/// What the limiters of one shard have left.
+struct LimiterState: Sendable {
     /// Over how many partitions the limits are divided, at least 1.
     let partitionCount: Int64
     var buckets: [TokenBucket]
     var spending: [CompositeSpending]
+    /// Of the last decision.
+    var readings: [LimiterReading?]
     /// Whose they are; a sampler with the same limiter goes on with what it has left.
-    let limiters: LimiterList
-    /// How often each policy has given each outcome: `Vote.Outcome.allCases.count` numbers for each policy.
-    private var counts: [UInt64]
+    private let limiters: LimiterList
 
-    private static let outcomeCount = Vote.Outcome.allCases.count
-
-    init(policyCount: Int, limiters: LimiterList, partitionCount: Int, carrying old: SamplerState?) {
+    init(_ limiters: LimiterList, partitionCount: Int, carrying old: LimiterState?) {
         self.partitionCount = Int64(max(1, partitionCount))
         self.limiters = limiters
-        votes = Array(repeating: .notEvaluated, count: policyCount)
-        counts = Array(repeating: 0, count: policyCount * Self.outcomeCount)
         buckets = limiters.buckets.map { TokenBucket($0.rate) }
-        readings = Array(repeating: nil, count: limiters.readingCount)
         spending = limiters.composites.map { CompositeSpending(partCount: $0.plan.parts.count) }
+        readings = Array(repeating: nil, count: limiters.readingCount)
         guard let old else { return }
         for (index, key) in limiters.buckets.enumerated() {
             if let before = old.limiters.buckets.firstIndex(of: key) { buckets[index] = old.buckets[before] }
@@ -35,33 +71,11 @@ public struct SamplerState: Sendable {
             }
         }
     }
+}
 
-    /// A force rule decided about a trace: no policy was asked.
-    public mutating func skipPolicies() {
-        for index in votes.indices { votes[index] = .notEvaluated }
-        forgetReadings()
-        countVotes()
-    }
-
+extension LimiterState {
     mutating func forgetReadings() {
         for index in readings.indices { readings[index] = nil }
-    }
-
-    /// Adds the last decision's votes to the counts.
-    mutating func countVotes() {
-        for index in votes.indices { counts[index * Self.outcomeCount + Int(votes[index].rawValue)] += 1 }
-    }
-
-    /// How many times the policies have voted since the last call; the counts start at 0 again.
-    ///
-    /// - Parameter report: Called for every number above 0 with the policy's position in the configuration.
-    public mutating func drainVoteCounts(_ report: (_ policy: Int, _ outcome: Vote.Outcome, _ count: UInt64) -> Void) {
-        for index in counts.indices where counts[index] > 0 {
-            if let outcome = Vote.Outcome(rawValue: UInt8(index % Self.outcomeCount)) {
-                report(index / Self.outcomeCount, outcome, counts[index])
-            }
-            counts[index] = 0
-        }
     }
 }
 

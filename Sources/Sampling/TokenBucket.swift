@@ -45,7 +45,7 @@ struct TokenBucket: Sendable {
     mutating func take(_ count: Int64, partitionCount: Int64, at now: Int64) -> Bool {
         refill(at: now)
         guard count <= rate.burst else { return false }
-        let cost = Saturating.product(count, partitionCount, Self.parts)
+        let cost = Saturating.product(count, Saturating.product(partitionCount, Self.parts))
         guard level >= min(cost, rate.burst * Self.parts) else { return false }
         level -= cost
         return true
@@ -55,17 +55,19 @@ struct TokenBucket: Sendable {
         let before = refilledAt ?? now
         guard now > before || refilledAt == nil else { return }
         refilledAt = now
-        let added = Saturating.product(now - before, rate.perSecond)
+        let added = Saturating.product(Saturating.difference(now, before), rate.perSecond)
         level = min(level + added, rate.burst * Self.parts)
     }
 }
 
-/// Products that stay below a quarter of what 64 bits hold, so that two of them can be added.
+/// Numbers from 0 that stay below a quarter of what 64 bits hold, so that two of them can be added.
 enum Saturating {
     static let limit = Int64.max / 4
 
-    static func product(_ factors: Int64...) -> Int64 {
-        factors.reduce(1, product)
+    /// - Precondition: `later` is not before `earlier`.
+    static func difference(_ later: Int64, _ earlier: Int64) -> Int64 {
+        let (difference, isOverflowing) = later.subtractingReportingOverflow(earlier)
+        return isOverflowing ? limit : min(difference, limit)
     }
 
     static func product(_ one: Int64, _ other: Int64) -> Int64 {

@@ -2,7 +2,7 @@ internal import Sampling
 
 extension Declaration {
     /// Every key of this version, in the order of the reference.
-    static let all: [Declaration] = app + otlp + sampling + storage + observability + admin + query
+    static let all: [Declaration] = app + otlp + sampling + forceSampling + storage + observability + admin + query
 
     private static let anyCount = 1...1_000_000_000
     private static let anyPort = 0...65_535
@@ -100,6 +100,18 @@ extension Declaration {
         Declaration(
             "sampling.policies_file", .optionalPath(\.sampling.policiesFile), default: "none",
             "File with the policies: such a block, or a `sampling:` section. It stands alone too."),
+    ]
+
+    private static let forceSampling: [Declaration] = [
+        Declaration(
+            "force_sampling.enabled", .boolean(\.forceSampling.isEnabled),
+            "Whether force rules can be made. Off, rules of an earlier time do not act, and their calls answer 409."),
+        Declaration(
+            "force_sampling.max_rules", .integer(\.forceSampling.maximumRules, 1...ForceRuleLimits.ruleCountLimit),
+            "Most rules, those included that have expired and still decide traces of their time."),
+        Declaration(
+            "force_sampling.max_duration_secs", .wide(\.forceSampling.maximumDurationSeconds, 1...31_536_000),
+            "Longest time from now to a rule's expiry, at its creation and when it is extended."),
     ]
 
     private static let storage: [Declaration] = [

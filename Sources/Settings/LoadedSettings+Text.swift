@@ -7,7 +7,7 @@ extension LoadedSettings {
 
     static func printed(_ settings: Settings, _ places: [String: Place], _ declarations: [Declaration]) -> String {
         var lines = SectionLines()
-        let isAlone = settings.sampling.tailSampling != nil || settings.sampling.policiesFile != nil
+        let isAlone = settings.sampling.standsAlone
         for declaration in declarations where !(isAlone && declaration.isOfPolicies) {
             guard places[declaration.key] != nil || !declaration.isSecret else { continue }
             guard let value = declaration.form.text(in: settings) else { continue }

@@ -23,6 +23,9 @@ public struct SamplingSettings: Sendable {
         }
     }
 
+    /// Whether a Collector's block or a policy file takes the place of the simple keys.
+    public var standsAlone: Bool { tailSampling != nil || policiesFile != nil }
+
     /// The effective policies in words, one line each, in the order in which they are credited.
     public var words: [String] { sampler.policies.map(\.words) }
 }

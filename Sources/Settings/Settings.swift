@@ -1,3 +1,4 @@
+internal import Sampling
 public import Telemetry
 
 /// Everything that can be configured, with the defaults.
@@ -7,6 +8,7 @@ public struct Settings: Sendable {
     public var app: Application
     public var otlp = OTLP()
     public var sampling = SamplingSettings()
+    public var forceSampling = ForceSampling()
     public var storage = Storage()
     public var observability = Observability()
     public var admin = Admin()
@@ -70,6 +72,15 @@ extension Settings {
         public var maximumBodyBytes = 20 << 20
         /// Partitions of the embedded log, each with a shard of its own.
         public var partitions = 1
+    }
+
+    /// Section `force_sampling`: rules that people make while the program runs.
+    public struct ForceSampling: Sendable {
+        public var isEnabled = true
+        /// Rules that are kept at once.
+        public var maximumRules = ForceRuleLimits.ruleCountLimit
+        /// Longest time from now to a rule's expiry.
+        public var maximumDurationSeconds: Int64 = 604_800
     }
 
     /// Section `storage`: where kept traces go.

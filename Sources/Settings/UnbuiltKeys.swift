@@ -26,9 +26,8 @@ struct UnbuiltKey: Sendable {
             "the Redis store is not built yet")
         + list(
             "force_sampling.",
-            [
-                "enabled", "poll_interval_secs", "use_pubsub", "pubsub_channel", "max_duration_secs", "max_rules",
-            ], "force rules are not built yet")
+            ["poll_interval_secs", "use_pubsub", "pubsub_channel"],
+            "rules live in the embedded store; sharing them over Redis is not built yet")
         + list(
             "storage.iceberg.",
             [

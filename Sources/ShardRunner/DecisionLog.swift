@@ -43,7 +43,8 @@ public final class DecisionLog: Sendable {
     /// Records that are looked at under the lock at one time: some ten microseconds.
     private static let recordsAtOnce = 2048
 
-    private let capacity: Int
+    /// Decisions that are remembered at most.
+    public let capacity: Int
     private let state: Lock<State>
 
     public init(capacity: Int) {

@@ -26,6 +26,7 @@ final class OwnedShard {
     private let decisions: DecisionLog
     private let deadLetters: DeadLetterFolder
     private let metrics: ShardMetrics
+    private let noteRuleMatches: (@Sendable ([String: Int]) -> Void)?
     private let logger: Logger
     private let options: RunnerOptions
     private let spill: SpillChannel?
@@ -42,13 +43,15 @@ final class OwnedShard {
     init(
         _ shard: consuming Shard, number: UInt32, source: any SpanSource, verdicts: (any VerdictStore)?,
         decisions: DecisionLog,
-        spill: SpillChannel?, metrics: ShardMetrics, logger: Logger, options: RunnerOptions
+        spill: SpillChannel?, metrics: ShardMetrics,
+        noteRuleMatches: (@Sendable ([String: Int]) -> Void)?, logger: Logger, options: RunnerOptions
     ) {
         self.shard = shard
         self.source = source
         self.verdicts = verdicts
         self.decisions = decisions
         self.metrics = metrics
+        self.noteRuleMatches = noteRuleMatches
         self.logger = logger
         self.options = options
         self.spill = spill
@@ -176,6 +179,7 @@ final class OwnedShard {
     private func report(_ events: [DecisionEvent]) {
         decisions.append(events, number: samplerNumber)
         metrics.count(events, limits: options.shard.buffer)
+        countRuleMatches(events)
         let votes = votes
         shard.drainVoteCounts { policy, outcome, count in votes.add(policy, outcome, Int(count)) }
         guard options.logsDecisions || logger.level <= .debug else { return }
@@ -184,6 +188,15 @@ final class OwnedShard {
             let line = "\(event.summary.traceID) \(why) (\(event.summary.spanCount) spans, \(event.cause))"
             if options.logsDecisions { logger.info(line) } else { logger.debug(line) }
         }
+    }
+
+    private func countRuleMatches(_ events: [DecisionEvent]) {
+        guard let noteRuleMatches else { return }
+        var counts: [String: Int] = [:]
+        for event in events where event.decision.reason == .forceRule {
+            counts[event.decision.policy, default: 0] += 1
+        }
+        if !counts.isEmpty { noteRuleMatches(counts) }
     }
 
     private func storeDeadLetters() {

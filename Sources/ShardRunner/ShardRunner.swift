@@ -30,11 +30,14 @@ public final class ShardRunner: Sendable {
         public var clock: any Clock
         /// Where full segments go; nil for files of `RunnerOptions.segmentFolder`.
         public var segments: (@Sendable () -> any SegmentStore)?
+        /// Told after each turn how many traces force rules have decided in it, by the rules' ids; must not block.
+        public var noteRuleMatches: (@Sendable ([String: Int]) -> Void)?
 
         public init(
             sources: [any SpanSource], catalog: any Catalog, files: any TableFiles, rows: any RowFiles,
             verdicts: (any VerdictStore)?, clock: any Clock,
-            segments: (@Sendable () -> any SegmentStore)? = nil
+            segments: (@Sendable () -> any SegmentStore)? = nil,
+            noteRuleMatches: (@Sendable ([String: Int]) -> Void)? = nil
         ) {
             self.sources = sources
             self.catalog = catalog
@@ -43,6 +46,7 @@ public final class ShardRunner: Sendable {
             self.verdicts = verdicts
             self.clock = clock
             self.segments = segments
+            self.noteRuleMatches = noteRuleMatches
         }
     }
 
@@ -59,7 +63,7 @@ public final class ShardRunner: Sendable {
             options: options, verdicts: ports.verdicts, decisions: decisions, spill: spill,
             metrics: metrics.pipeline, logger: logger,
             wantsCommit: { committing.withLock { $0 }?.commitSoon() },
-            wantsTakeover: { committing.withLock { $0 }?.takeOverSoon() },
+            wantsTakeover: { committing.withLock { $0 }?.takeOverSoon() }, noteRuleMatches: ports.noteRuleMatches,
             sampler: { sampler.withLock { $0 } })
         // More workers than partitions only sleep, and are there when a partition comes.
         let workers = (0..<options.workerCount).map { Worker(index: $0, context: context) }

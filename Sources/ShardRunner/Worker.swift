@@ -47,6 +47,7 @@ final class Worker: Sendable {
         var wantsCommit: @Sendable () -> Void
         /// A shard cannot go on: take the partitions over anew.
         var wantsTakeover: @Sendable () -> Void
+        var noteRuleMatches: (@Sendable ([String: Int]) -> Void)?
         var sampler: @Sendable () -> NumberedSampler
     }
 
@@ -138,6 +139,6 @@ final class Worker: Sendable {
             Shard(recovered: recovered, options: context.options.shard, sampler: sampler.sampler),
             number: sampler.number, source: source, verdicts: context.verdicts, decisions: context.decisions,
             spill: context.spill?.channel(wakeup: wakeup), metrics: ShardMetrics(context.metrics),
-            logger: context.logger, options: context.options)
+            noteRuleMatches: context.noteRuleMatches, logger: context.logger, options: context.options)
     }
 }

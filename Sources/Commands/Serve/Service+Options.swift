@@ -74,6 +74,19 @@ extension Service {
         return options
     }
 
+    static func forceRuleBook(
+        _ settings: Settings, folder: String, clock: any Clock, metrics: ForceRuleMetrics, logger: Logger
+    ) -> ForceRuleBook? {
+        guard settings.forceSampling.isEnabled else { return nil }
+        var options = ForceRuleBook.Options()
+        options.register.limits.ruleCount = settings.forceSampling.maximumRules
+        options.register.limits.durationSeconds = settings.forceSampling.maximumDurationSeconds
+        options.register.actsAfterExpiryMilliseconds = 2 * settings.app.maximumTraceDuration.wholeMilliseconds
+        return ForceRuleBook(
+            options: options, store: SQLiteForceRules(path: "\(folder)/state.db"), sampler: settings.sampling.sampler,
+            clock: clock, metrics: metrics, logger: logger)
+    }
+
     static func queryOptions(_ settings: Settings, folder: String) -> QueryOptions {
         var options = QueryOptions(spillFolder: "\(folder)/query")
         options.workerCount = settings.query.workers
@@ -83,9 +96,27 @@ extension Service {
         return options
     }
 
+    static func adminAccess(_ settings: Settings) -> AdminAccess {
+        AdminAccess(
+            address: settings.observability.healthAddress, allowedHosts: settings.admin.allowedHosts,
+            token: settings.admin.token)
+    }
+
+    /// What to do when no trace is kept; a Collector's block takes no simple keys.
+    static func nothingKeptHint(_ settings: Settings) -> String {
+        settings.sampling.standsAlone
+            ? "no trace of the last minute was kept: no policy wanted one"
+            : "no trace of the last minute was kept: set sampling.base_sample_rate to keep a share of the normal ones"
+    }
+
     static func firstSpanLine(_ settings: Settings) -> String {
-        "first span received over otlp; traces are decided \(settings.app.rootInactivityTimeout.components.seconds) s "
-            + "after their last span (root seen), \(settings.app.inactivityTimeout.components.seconds) s otherwise"
+        let app = settings.app
+        if app.rootInactivityTimeout >= app.maximumTraceDuration {
+            return "first span received over otlp; traces are decided \(app.maximumTraceDuration.components.seconds) s "
+                + "after their first span"
+        }
+        return "first span received over otlp; traces are decided \(app.rootInactivityTimeout.components.seconds) s "
+            + "after their last span (root seen), \(app.inactivityTimeout.components.seconds) s otherwise"
     }
 }
 
