@@ -177,7 +177,7 @@ targets += [
     tests("BufferTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator"]),
     tests("CatalogTests", ["JSON", "Avro", "Iceberg", "Threads", "Database", "ObjectStorage", "IcebergCatalogs"]),
     tests("CommandTests", ["JSON", "QueryEngine", "Commands"]),
-    tests("CommitTests", ["TraceModel", "JSON", "ProtobufWriter", "TraceGenerator", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores", "ShardRunner"]),
+    tests("CommitTests", ["TraceModel", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "TraceGenerator", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores", "ShardRunner"]),
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
     tests("KafkaTests", ["RDKafka", "Threads"]),
