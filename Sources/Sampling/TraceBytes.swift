@@ -5,7 +5,8 @@ extension KeptTrace {
     /// The size of the trace as OTLP protobuf, `TracesData`, in the encoding that the Collector writes; nil when its
     /// bytes do not decode.
     ///
-    /// Spans of one message under one resource are one `ResourceSpans`, those of one scope in it one `ScopeSpans`.
+    /// Spans of one message under one resource are one `ResourceSpans`, those of one scope in it one `ScopeSpans`;
+    /// neighbours without a resource, or without a scope, count as one.
     /// What senders write in more bytes than needed counts as the shortest encoding; fields that OTLP does not know
     /// count nothing. Where the Collector's encoder writes an empty field (ids, status, resource, scope, the value of
     /// an attribute), its two bytes are counted.

@@ -80,6 +80,18 @@ extension WholeProgram {
             }
         }
 
+        @Test func `a token guards admin calls, and is never shown`() throws {
+            try Self.withServer("token", ["TSS__ADMIN__TOKEN": "s3cret-of-the-test"]) { server, _ in
+                let url = server.adminURL + "/admin/decisions"
+                #expect(try server.get(url).status == 401)
+                #expect(try server.get(url, headers: [("Authorization", "Bearer other")]).status == 401)
+                #expect(try server.get(url, headers: [("Authorization", "Bearer s3cret-of-the-test")]).status == 200)
+                let health = try server.get(server.adminURL + "/health")
+                #expect(health.status == 200 && Self.text(health).contains(#""auth":"token""#))
+                #expect(!server.log.contains("s3cret-of-the-test"))
+            }
+        }
+
         // MARK: Decisions
 
         @Test func `tells why a trace was kept, why another was not, and what it does not know`() throws {
