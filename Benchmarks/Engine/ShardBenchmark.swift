@@ -68,7 +68,6 @@ final class ShardBenchmark {
         stream = MessageStream(store, liveTraces: liveTraces)
         box = StoreBox(store)
         var options = ShardOptions()
-        options.recordsVotes = false
         options.buffer.bytes = max(16 << 20, Self.payloadBytes / shardCount)
         options.buffer.traces = max(10_000, liveTraces * 2 / shardCount)
         options.buffer.spills = true
