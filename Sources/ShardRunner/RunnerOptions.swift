@@ -13,6 +13,8 @@ public struct RunnerOptions: Sendable {
     public var targetFileBytes = 128 << 20
     /// Positions alone are committed this often at most (5 min).
     public var positionInterval: Duration = .seconds(300)
+    /// A source that does not answer is asked again after half to the whole of this (2 s).
+    public var sourceRetry: Duration = .seconds(2)
     /// One read from the log.
     public var readBytes = 1 << 20
     /// How fast what is buffered is matched against newer rules, in each shard (64 MiB/s).

@@ -12,6 +12,7 @@ internal import TraceBuffering
 ///                                                         └◀── committed
 public final class ShardRunner: Sendable {
     private let committer: Committer
+    private let sources: any SpanSources
     private let workers: [Worker]
     private let threads = Lock<[NamedThread]>([])
     private let spill: SpillThread?
@@ -22,7 +23,7 @@ public final class ShardRunner: Sendable {
 
     /// Everything it talks to.
     public struct Ports: Sendable {
-        public var sources: [any SpanSource]
+        public var sources: any SpanSources
         public var catalog: any Catalog
         public var files: any TableFiles
         public var rows: any RowFiles
@@ -34,7 +35,7 @@ public final class ShardRunner: Sendable {
         public var noteRuleMatches: (@Sendable ([String: Int]) -> Void)?
 
         public init(
-            sources: [any SpanSource], catalog: any Catalog, files: any TableFiles, rows: any RowFiles,
+            sources: any SpanSources, catalog: any Catalog, files: any TableFiles, rows: any RowFiles,
             verdicts: (any VerdictStore)?, clock: any Clock,
             segments: (@Sendable () -> any SegmentStore)? = nil,
             noteRuleMatches: (@Sendable ([String: Int]) -> Void)? = nil
@@ -74,6 +75,7 @@ public final class ShardRunner: Sendable {
                 metrics: metrics, logger: logger))
         committing.withLock { $0 = committer }
         self.committer = committer
+        sources = ports.sources
         self.workers = workers
         self.spill = spill
         self.sampler = sampler
@@ -98,7 +100,7 @@ public final class ShardRunner: Sendable {
     public var workerCount: Int { workers.count }
 
     /// Starts the threads; the table is reached in the background.
-    public func start() throws(ThreadError) {
+    public func start() throws {
         if let spill {
             let thread = try spill.start()
             threads.withLock { $0.append(thread) }
@@ -109,6 +111,7 @@ public final class ShardRunner: Sendable {
         }
         let thread = try committer.start()
         threads.withLock { $0.append(thread) }
+        try sources.start(committer)
     }
 
     /// Takes nothing new, commits what is decided and joins the threads; undecided spans stay in the log.
@@ -124,6 +127,8 @@ public final class ShardRunner: Sendable {
             return reply
         }
         for reply in drained { _ = reply.take(until: deadline) }
+        // A group takes its partitions back first: what is decided of them is committed then.
+        sources.stop()
         committer.stop(by: deadline)
         let all = threads.withLock { threads in
             defer { threads = [] }

@@ -8,8 +8,8 @@ internal import Threads
 enum WorkerOrder: Sendable {
     /// A partition to take up; made here, for a shard is born on its worker's thread.
     case open(RecoveredPartition, any SpanSource)
-    /// Seal every shard's part of a batch.
-    case seal(ReplySlot<[SealedPartition]>)
+    /// Seal the parts of these partitions, of all when nil, for a batch.
+    case seal(Set<PartitionID>?, ReplySlot<[SealedPartition]>)
     /// The sealed parts of these partitions are in the table.
     case committed([PartitionID], ReplySlot<Bool>)
     /// The sealed parts of these partitions wait for the next batch.
@@ -114,8 +114,8 @@ final class Worker: Sendable {
         switch order {
         case .open(let recovered, let source):
             shards.append(open(recovered, source))
-        case .seal(let reply):
-            reply.fill(shards.map { $0.seal() })
+        case .seal(let ids, let reply):
+            reply.fill(shards.filter { ids?.contains($0.id) ?? true }.map { $0.seal() })
         case .committed(let ids, let reply):
             for shard in shards where ids.contains(shard.id) { shard.committed() }
             reply.fill(true)

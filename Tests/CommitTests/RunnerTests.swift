@@ -54,7 +54,8 @@ import TraceModel
         return ShardRunner(
             options: options, definition: FakeWriter.definition,
             ports: ShardRunner.Ports(
-                sources: log.sources, catalog: table, files: table, rows: table, verdicts: nil, clock: clock),
+                sources: FixedSources(log.sources), catalog: table, files: table, rows: table, verdicts: nil,
+                clock: clock),
             sampler: try Sampler(policies: SimpleSampling().policies()), metrics: Metrics(version: "test"),
             logger: .none)
     }

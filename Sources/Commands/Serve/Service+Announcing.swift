@@ -4,6 +4,7 @@ internal import Sampling
 internal import Settings
 internal import ShardRunner
 internal import SpanLog
+internal import StateStores
 internal import Telemetry
 internal import Threads
 

@@ -3,6 +3,7 @@ internal import HTTPServer
 internal import OTLPServer
 internal import Pipeline
 internal import QueryEngine
+internal import Sampling
 internal import Settings
 internal import ShardRunner
 internal import StateStores

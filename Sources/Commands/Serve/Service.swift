@@ -64,14 +64,15 @@ final class Service: Sendable {
         options.segmentBytes = { [log] in
             logOptions.diskBytes - logOptions.reserveBytes - log.statistics.reduce(0) { $0 + $1.diskBytes }
         }
+        let verdicts = VerdictFiles(
+            folder: "\(dataFolder.path)/verdicts", options: Self.verdictOptions(settings),
+            logger: telemetry.logger("verdicts"))
+        let ports = ShardRunner.Ports(
+            sources: FixedSources(log.sources), catalog: table.catalog, files: table.files,
+            rows: CurrentRowFiles(table), verdicts: verdicts, clock: clock,
+            noteRuleMatches: Self.noteMatches(in: book))
         runner = ShardRunner(
-            options: options, definition: table.definition,
-            ports: ShardRunner.Ports(
-                sources: log.sources, catalog: table.catalog, files: table.files, rows: CurrentRowFiles(table),
-                verdicts: VerdictFiles(
-                    folder: "\(dataFolder.path)/verdicts", options: Self.verdictOptions(settings),
-                    logger: telemetry.logger("verdicts")), clock: clock,
-                noteRuleMatches: book.map { book in { book.noteMatches($0) } }),
+            options: options, definition: table.definition, ports: ports,
             sampler: book?.sampler ?? settings.sampling.sampler, metrics: metrics, logger: telemetry.logger("shards"))
         launcher = try ProcessLauncher()
         queries = QueryEngine(
@@ -83,6 +84,11 @@ final class Service: Sendable {
         activity = ActivityReporter(
             metrics: metrics, runner: runner, logger: logger, firstSpanLine: Self.firstSpanLine(settings),
             nothingKeptHint: Self.nothingKeptHint(settings))
+    }
+
+    private static func noteMatches(in book: ForceRuleBook?) -> (@Sendable ([String: Int]) -> Void)? {
+        guard let book else { return nil }
+        return { book.noteMatches($0) }
     }
 
     /// Opens every port or none, and starts the threads.
