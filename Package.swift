@@ -159,8 +159,8 @@ targets += [
     .executableTarget(
         name: "benchmarks",
         dependencies: [
-            "CBenchmark", "TraceModel", "Patterns", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling",
-            "Pipeline",
+            "CBenchmark", "TraceModel", "Compression", "Patterns", "OTLPWire", "TraceBuffering", "TraceGenerator",
+            "Sampling", "Pipeline",
         ], path: "Benchmarks/Engine", swiftSettings: swiftSettings),
 ]
 

@@ -7,7 +7,7 @@ import TraceModel
 ///
 ///     benchmarks scan                       floors, and the scan with three programs
 ///     benchmarks buffer  [--live N]         ingest, decide, gather; memory of a trace
-///     benchmarks path    [--live N] [--shards N] [--short 1]      whole shards, verdicts checked
+///     benchmarks path    [--live N] [--shards N] [--short 1] [--dropping 1]     whole shards, verdicts checked
 ///     benchmarks turns   [--live N] [--minutes N]     how long one turn takes
 ///     benchmarks regex                      the scan with eight regular expressions
 ///     benchmarks rematch [--live N]         all of a spilled buffer matched anew
@@ -50,6 +50,7 @@ enum BenchmarkProgram {
         var repetitions = 5
         /// With many shards each gets a pass in turn: short ones, so that all of them have work all the time.
         var hasShortPasses = false
+        var keepsNothing = false
         var traceCount = 10_000
         var file = ""
 
@@ -72,6 +73,7 @@ enum BenchmarkProgram {
                 case "--minutes": minutes = value
                 case "--runs": repetitions = Int(value)
                 case "--short": hasShortPasses = true
+                case "--dropping": keepsNothing = true
                 case "--traces": traceCount = Int(value)
                 default: throw Usage(message: "unknown flag \(arguments[index])")
                 }
@@ -137,7 +139,8 @@ enum BenchmarkProgram {
         let store = try MessageStore(traceCount: options.hasShortPasses ? shortStoreTraces : storeTraces)
         let warmUp = warmUpSpans(store, options.liveTraces)
         let benchmark = ShardBenchmark(
-            store, shardCount: options.shardCount, liveTraces: options.liveTraces, sampler: try Policies.five())
+            store, shardCount: options.shardCount, liveTraces: options.liveTraces,
+            sampler: try options.keepsNothing ? Policies.none() : Policies.five(), keepsNothing: options.keepsNothing)
         benchmark.run(spans: warmUp)
         var runs = Runs()
         var (rows, spans) = (0, 0)
@@ -147,14 +150,12 @@ enum BenchmarkProgram {
             rows += benchmark.keptRows
             spans += benchmark.spanCount
         }
-        runs.row(
-            "path_\(liveLabel(options.liveTraces))_\(options.shardCount)\(options.hasShortPasses ? "_short" : "")",
-            per: "span"
-        )
-        .with("live_traces", .number(Double(benchmark.liveCount)))
-        .with("kept_share", .number(Double(rows) / Double(spans)))
-        .with("wrong", .number(Double(benchmark.wrongCount)))
-        .with("is_right", .flag(benchmark.wrongCount == 0)).print()
+        let kind = (options.hasShortPasses ? "_short" : "") + (options.keepsNothing ? "_dropping" : "")
+        runs.row("path_\(liveLabel(options.liveTraces))_\(options.shardCount)\(kind)", per: "span")
+            .with("live_traces", .number(Double(benchmark.liveCount)))
+            .with("kept_share", .number(Double(rows) / Double(spans)))
+            .with("wrong", .number(Double(benchmark.wrongCount)))
+            .with("is_right", .flag(benchmark.wrongCount == 0)).print()
     }
 
     private static func turns(_ options: Options) throws {

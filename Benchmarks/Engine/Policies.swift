@@ -16,6 +16,18 @@ enum Policies {
         ])
     }
 
+    /// As many policies, none of which wants anything.
+    static func none() throws -> Sampler {
+        try Sampler(policies: [
+            PolicyConfiguration(name: "many errors", kind: And([StatusCode([.error]), SpanCount(minimum: 100)])),
+            PolicyConfiguration(name: "very slow", kind: Latency(thresholdMilliseconds: 50_000)),
+            PolicyConfiguration(
+                name: "tenant", kind: StringAttribute(key: "app.tenant.id", values: ["tenant-none"])),
+            PolicyConfiguration(name: "large", kind: SpanCount(minimum: 100)),
+            PolicyConfiguration(name: "none", kind: Rate(0)),
+        ])
+    }
+
     /// One test on an attribute that three of eight spans have.
     static func oneMatch() throws -> MatcherProgram {
         try MatcherProgram([

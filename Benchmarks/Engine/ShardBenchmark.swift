@@ -13,7 +13,7 @@ final class ShardBenchmark {
     static let turnBytes = 1 << 20
     /// Kept rows of this size are committed.
     static let batchBytes = 32 << 20
-    /// Segments in memory, of all shards together; the others count as written at once.
+    /// Segments in memory, of all shards together; the others go to an archive.
     private static let payloadBytes = 256 << 20
     /// 24 bytes each.
     private static let rememberedVerdicts = 4_000_000
@@ -23,21 +23,27 @@ final class ShardBenchmark {
     private final class Owned {
         var shard: Shard
         var next: Int64 = 0
+        private let needsSegments: Bool
+        private var archive = SegmentArchive()
 
-        init(_ shard: consuming Shard) { self.shard = shard }
-
-        /// What is to be spilled counts as written at once.
-        func spill() {
-            for segment in shard.sealedSegments() { shard.segmentWritten(segment.id) }
-            _ = shard.unneededSegments()
+        init(_ shard: consuming Shard, needsSegments: Bool) {
+            self.shard = shard
+            self.needsSegments = needsSegments
         }
 
-        /// Kept traces whose bytes have left memory get other bytes of the same length: nobody looks at them here.
-        func readBack() {
-            for trace in shard.takeReads() {
-                for read in trace.reads {
-                    shard.supply(trace.handle, read, [UInt8](repeating: 0, count: read.byteCount))
-                }
+        /// Segments leave for the archive, and count as written.
+        func spill() {
+            for segment in shard.sealedSegments() {
+                if needsSegments { archive.store(segment) }
+                shard.segmentWritten(segment.id)
+            }
+            for segment in shard.unneededSegments() { archive.remove(segment) }
+        }
+
+        /// What is to be read, read.
+        func readBack() -> [(handle: TraceHandle, read: SegmentRead, bytes: [UInt8])] {
+            shard.takeReads().flatMap { trace in
+                trace.reads.map { (trace.handle, $0, archive.read($0)) }
             }
         }
     }
@@ -50,12 +56,15 @@ final class ShardBenchmark {
     private let box: StoreBox
     private var stream: MessageStream
     private let shards: [Owned]
+    /// The sampler drops all: nothing has to be right but that.
+    private let keepsNothing: Bool
     private var turn: [MessageStream.Item] = []
     private var verdicts: [[VerdictRecord]] = []
     private var batches: [SealedPartition] = []
 
     /// Whether callgrind counts the turns.
     var isCounted = false
+    private var stamp = Stamp()
     private(set) var cost = Cost()
     private(set) var turns = Histogram()
     private(set) var spanCount = 0
@@ -64,7 +73,10 @@ final class ShardBenchmark {
     /// Verdicts and kept traces that are not what the generator says.
     private(set) var wrongCount = 0
 
-    init(_ store: consuming MessageStore, shardCount: Int, liveTraces: Int, sampler: Sampler) {
+    init(
+        _ store: consuming MessageStore, shardCount: Int, liveTraces: Int, sampler: Sampler, keepsNothing: Bool = false
+    ) {
+        self.keepsNothing = keepsNothing
         stream = MessageStream(store, liveTraces: liveTraces)
         box = StoreBox(store)
         var options = ShardOptions()
@@ -79,7 +91,7 @@ final class ShardBenchmark {
                 Shard(
                     recovered: RecoveredPartition(
                         id: id, epoch: 1, resume: 0, settled: 0, clock: StreamTick(milliseconds: Self.start)),
-                    options: options, sampler: sampler))
+                    options: options, sampler: sampler), needsSegments: !keepsNothing)
         }
     }
 
@@ -98,18 +110,28 @@ final class ShardBenchmark {
     }
 
     private func takeTurn() {
-        let stamp = Stamp()
-        if isCounted { tss_benchmark_count() }
+        let before = cost.wallNanoseconds
+        resume()
         offerTurn(box.store)
         let wall = Self.start + (turn.last?.milliseconds ?? 0)
         for owned in shards {
             _ = owned.shard.advance(.quiet(stampMilliseconds: wall), wall: wall)
             harvest(owned)
         }
-        if isCounted { tss_benchmark_pause() }
-        turns.add(tss_benchmark_wall_nanoseconds() - stamp.wall)
-        cost.add(since: stamp)
+        pause()
+        turns.add(cost.wallNanoseconds - before)
         check()
+    }
+
+    /// Only what the shards do is measured.
+    private func resume() {
+        if isCounted { tss_benchmark_count() }
+        stamp = Stamp()
+    }
+
+    private func pause() {
+        cost.add(since: stamp)
+        if isCounted { tss_benchmark_pause() }
     }
 
     private func offerTurn(_ store: borrowing MessageStore) {
@@ -136,10 +158,16 @@ final class ShardBenchmark {
         }
     }
 
-    /// Takes away what piled up.
+    /// Takes away what piled up. Writing, reading and what stands in their place are not measured.
     private func harvest(_ owned: Owned) {
-        owned.spill()
-        owned.readBack()
+        while true {
+            pause()
+            owned.spill()
+            let reads = owned.readBack()
+            resume()
+            for (handle, read, bytes) in reads { owned.shard.supply(handle, read, bytes) }
+            if reads.isEmpty { break }
+        }
         verdicts.append(owned.shard.takeVerdicts())
         _ = owned.shard.takeDecisions()
         if owned.shard.gauges.keptBytes * shards.count >= Self.batchBytes { commit(owned) }
@@ -155,11 +183,14 @@ final class ShardBenchmark {
     private func check() {
         for record in verdicts.joined() {
             decidedCount += 1
-            if box.store.mustKeep(record.traceID) != (record.verdict == .sampled) { wrongCount += 1 }
+            let mustKeep = box.store.mustKeep(record.traceID).map { $0 && !keepsNothing }
+            if mustKeep != (record.verdict == .sampled) { wrongCount += 1 }
         }
         for kept in batches.lazy.flatMap(\.traces) {
             keptRows += kept.trace.spans.count
-            if kept.trace.spans.count != 8 || box.store.mustKeep(kept.trace.traceID) != true { wrongCount += 1 }
+            if keepsNothing || kept.trace.spans.count != 8 || box.store.mustKeep(kept.trace.traceID) != true {
+                wrongCount += 1
+            }
         }
         verdicts.removeAll(keepingCapacity: true)
         batches.removeAll(keepingCapacity: true)

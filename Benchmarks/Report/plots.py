@@ -6,16 +6,13 @@ WIDTH, HEIGHT = 720, 360
 LEFT, RIGHT, TOP, BOTTOM = 70, 30, 50, 60
 
 
-def draw(rows, live_steps, shard_steps, name, folder):
-    """Writes both plots of Documentation/Performance.md."""
+def draw(live, shards, folder):
+    """Writes both plots of Documentation/Performance.md; points are (position, nanoseconds)."""
     folder.mkdir(parents=True, exist_ok=True)
-    live = [(live, rows.value(name(live, 1), "cpu_ns")) for live in live_steps]
-    shards = [(count, rows.value(name(300_000, count, True), "cpu_ns")) for count in shard_steps]
     (folder / "live-traces.svg").write_text(
-        svg("Cost of a span over live traces, one shard", "live traces", [p for p in live if p[1]]), encoding="utf-8")
+        svg("Cost of a span over live traces, one shard", "live traces", live), encoding="utf-8")
     (folder / "shards.svg").write_text(
-        svg("Cost of a span over shards, 300 k live traces in all", "shards of one thread",
-            [p for p in shards if p[1]]), encoding="utf-8")
+        svg("Cost of a span over shards, 300 k live traces in all", "shards of one thread", shards), encoding="utf-8")
 
 
 def svg(title, across, points):
