@@ -1,12 +1,5 @@
 public import TraceModel
 
-/// One trace in the order of decisions.
-struct TraceOrder {
-    var firstOffset: Int64
-    var idHigh: UInt64
-    var slot: UInt32
-}
-
 /// Traces of one tick that are due and not handed out, in the order of decisions.
 struct DueTraces {
     var tick: Int64 = 0
@@ -17,6 +10,28 @@ struct DueTraces {
     var isEmpty: Bool { position == traces.count }
 }
 
+/// What `ripe` or `early` named last, in their order: the caller decides about the traces in it, so that what the next
+/// ones need can be fetched while one leaves.
+struct HandedOut {
+    private var slots: [UInt32] = []
+    private var position = 0
+
+    mutating func removeAll() {
+        slots.removeAll(keepingCapacity: true)
+        position = 0
+    }
+
+    mutating func append(_ slot: UInt32) { slots.append(slot) }
+
+    /// One more was decided.
+    mutating func advance() { position += 1 }
+
+    /// The slot so many decisions ahead.
+    func slot(ahead count: Int) -> UInt32? {
+        position + count < slots.count ? slots[position + count] : nil
+    }
+}
+
 extension TraceBuffer {
     /// Appends up to `limit` complete traces, by deadline, then first offset, then trace id.
     ///
@@ -25,6 +40,7 @@ extension TraceBuffer {
     @discardableResult
     public mutating func ripe(at tick: StreamTick, limit: Int, into ripe: inout [RipeTrace]) -> Bool {
         var count = 0
+        handedOut.removeAll()
         while true {
             while !due.isEmpty {
                 let trace = due.traces[due.position]
@@ -60,89 +76,51 @@ extension TraceBuffer {
 
     private mutating func handOut(_ slot: UInt32, _ cause: RipeCause) -> RipeTrace {
         setFlag(.isHandedOut, slot)
-        index.prefetch(index.tag(traceID(slot)))
+        handedOut.append(slot)
         return RipeTrace(handle: handle(slot), summary: summary(slot), cause: cause, isStale: isStale(slot))
     }
 
     /// Looks at the slots that the wheel names at a tick: due, or named again later.
     private mutating func look(at tick: Int64) {
+        // Out of self while self changes: no copy, and no second access.
+        var drained: [UInt32] = []
+        var traces: [TraceOrder] = []
+        swap(&drained, &self.drained)
+        swap(&traces, &due.traces)
         drained.removeAll(keepingCapacity: true)
+        traces.removeAll(keepingCapacity: true)
         wheel.drain(tick, into: &drained)
-        due.tick = tick
-        due.traces.removeAll(keepingCapacity: true)
-        due.position = 0
         // 16 ahead: about as many loads as a core keeps under way.
         let ahead = 16
-        for place in 0..<min(ahead, drained.count) { prefetch(drained[place]) }
+        for place in 0..<min(ahead, drained.count) { slots.prefetch(drained[place]) }
         for place in drained.indices {
-            if place + ahead < drained.count { prefetch(drained[place + ahead]) }
+            if place + ahead < drained.count { slots.prefetch(drained[place + ahead]) }
             let slot = drained[place]
             clearFlag(.isArmed, slot)
             let flags = flags(slot)
             guard flags.contains(.live), !flags.contains(.isHandedOut) else { continue }
             let deadline = deadline(slot).tick
             if deadline <= tick {
-                due.traces.append(
-                    TraceOrder(firstOffset: firstOffset(slot), idHigh: traceID(slot).high, slot: slot))
+                traces.append(order(of: slot))
             } else {
                 arm(slot, deadline, after: tick)
             }
         }
-        var traces: [TraceOrder] = []
-        swap(&traces, &due.traces)  // in place: no copy, and no second access to self
-        sort(&traces)
+        slots.sort(&traces)
+        swap(&drained, &self.drained)
         swap(&traces, &due.traces)
+        due.tick = tick
+        due.position = 0
     }
 
-    private func prefetch(_ slot: UInt32) { slots.prefetch(slot) }
+    private func order(of slot: UInt32) -> TraceOrder {
+        TraceOrder(firstOffset: firstOffset(slot), idHigh: traceID(slot).high, slot: slot)
+    }
 
     /// Names a slot in the wheel, not later than the trace can be due: a root may still come and shorten the wait.
     private mutating func arm(_ slot: UInt32, _ deadline: Int64, after tick: Int64) {
         setFlag(.isArmed, slot)
         wheel.push(slot, at: min(deadline, max(tick, latestTick) + wheel.horizon))
-    }
-
-    /// By first offset, then trace id. Traces come by first offset as a rule, and in small groups of the same one:
-    /// then only these are sorted.
-    func sort(_ traces: inout [TraceOrder]) {
-        var isAscending = true
-        for place in traces.indices.dropFirst() where traces[place].firstOffset < traces[place - 1].firstOffset {
-            isAscending = false
-            break
-        }
-        guard isAscending else {
-            traces.sort { isBefore($0, $1) }
-            return
-        }
-        var start = 0
-        while start < traces.count {
-            var end = start + 1
-            while end < traces.count, traces[end].firstOffset == traces[start].firstOffset { end += 1 }
-            if end - start <= 48 {
-                insertionSort(&traces, from: start, to: end)
-            } else {
-                traces[start..<end].sort { isBefore($0, $1) }
-            }
-            start = end
-        }
-    }
-
-    private func insertionSort(_ traces: inout [TraceOrder], from start: Int, to end: Int) {
-        for place in start + 1..<max(end, start + 1) {
-            let trace = traces[place]
-            var hole = place
-            while hole > start, isBefore(trace, traces[hole - 1]) {
-                traces[hole] = traces[hole - 1]
-                hole -= 1
-            }
-            traces[hole] = trace
-        }
-    }
-
-    private func isBefore(_ one: TraceOrder, _ other: TraceOrder) -> Bool {
-        if one.firstOffset != other.firstOffset { return one.firstOffset < other.firstOffset }
-        if one.idHigh != other.idHigh { return one.idHigh < other.idHigh }
-        return traceID(one.slot).low < traceID(other.slot).low
     }
 
     /// When the next trace may be due; nil when there is none. Never later than the first real deadline.
@@ -160,6 +138,7 @@ extension TraceBuffer {
     ///   that are served from what that found.
     public mutating func early(limit: Int, into early: inout [RipeTrace]) {
         var count = 0
+        handedOut.removeAll()
         var wasGathered = false
         while count < limit {
             if silent.isEmpty {
@@ -180,7 +159,7 @@ extension TraceBuffer {
     private mutating func nextSilent() -> UInt32? {
         if silent.startsGroup {
             var group = silent.takeGroup()
-            sort(&group)
+            slots.sort(&group)
             silent.put(group)
         }
         let (trace, tick) = silent.removeFirst()
@@ -207,11 +186,7 @@ extension TraceBuffer {
         forEachLive { number, slot in
             guard !slot.pointee.flags.contains(.isHandedOut) else { return }
             let tick = lastTick(number)
-            if tick <= threshold.tick {
-                let trace = TraceOrder(
-                    firstOffset: firstOffset(number), idHigh: slot.pointee.idHigh, slot: number)
-                found.append((tick, trace))
-            }
+            if tick <= threshold.tick { found.append((tick, order(of: number))) }
         }
         found.sort { $0.tick < $1.tick }
         silent = SilentTraces(found, isPart: threshold.isPart)

@@ -40,7 +40,7 @@ extension TraceBuffer {
         return handle.slot
     }
 
-    func deadline(_ number: UInt32) -> (tick: Int64, cause: RipeCause) {
+    @inline(__always) func deadline(_ number: UInt32) -> (tick: Int64, cause: RipeCause) {
         limits.deadline(
             first: firstTick(number), last: lastTick(number), hasRoot: flags(number).contains(.hasRoot))
     }
@@ -82,6 +82,9 @@ extension TraceBuffer {
 
     /// The trace leaves the index; the caller releases its segments.
     mutating func remove(_ number: UInt32) {
+        handedOut.advance()
+        if let later = handedOut.slot(ahead: 12) { slots.prefetch(later) }
+        if let soon = handedOut.slot(ahead: 6) { index.prefetch(index.tag(traceID(soon))) }
         let slot = slots.slots + Int(number)
         spanCount -= Int(slot.pointee.spanCount)
         index.remove(number, tag: index.tag(slot.pointee.traceID))

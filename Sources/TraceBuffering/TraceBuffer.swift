@@ -36,6 +36,7 @@ public struct TraceBuffer: ~Copyable {
     /// Entries of the tick that is being looked at.
     var drained: [UInt32] = []
     var due = DueTraces()
+    var handedOut = HandedOut()
     var silent = SilentTraces()
     /// Which program the bits of slots belong to.
     var epoch: UInt8 = 0
@@ -54,8 +55,8 @@ public struct TraceBuffer: ~Copyable {
     /// Some more than may be undecided when a message is offered, for the traces that the last one opens.
     static func slotCapacity(_ traces: Int) -> Int { max(traces, 1) + max(traces / 32, 1024) }
 
-    /// At most five buckets of six are taken: more would make searches long, less cost memory.
-    static func bucketCount(_ slotCapacity: Int) -> Int { slotCapacity / 5 * 6 + 8 }
+    /// Ten buckets of thirteen are taken at most: more would make searches long, less cost memory.
+    static func bucketCount(_ slotCapacity: Int) -> Int { slotCapacity / 10 * 13 + 16 }
 
     /// Undecided traces.
     public var traceCount: Int { slots.liveCount }
