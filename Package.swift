@@ -103,7 +103,8 @@ let rows: [[Module]] = [
                 "Threads",
                 "Telemetry", "Parquet", "ObjectStorage", "HTTPClient", "HTTPServer", "Database", "Workers",
                 "ShardRunner", "OTLPServer", "SpanLog", "IcebergCatalogs", "IcebergSink", "StateStores",
-                "QueryEngine", "AdminAPI", "Settings", "Configuration", "Arguments", "TraceBuffering",
+                "QueryEngine", "AdminAPI", "Settings", "Configuration", "Arguments", "TraceBuffering", "OTLPJSON",
+                "ProtobufWriter",
             ], native: ["CSystem"])
     ],
 ]
@@ -176,7 +177,7 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 targets += [
     tests("BufferTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator"]),
     tests("CatalogTests", ["JSON", "Avro", "Iceberg", "Threads", "Database", "ObjectStorage", "IcebergCatalogs"]),
-    tests("CommandTests", ["JSON", "QueryEngine", "Commands"]),
+    tests("CommandTests", ["TraceModel", "JSON", "QueryEngine", "Settings", "Commands"]),
     tests("CommitTests", ["TraceModel", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "TraceGenerator", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores", "ShardRunner"]),
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
@@ -186,7 +187,7 @@ targets += [
     tests("PolicyTests", ["JSON", "Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("ProcessTests", ["TraceModel", "JSON", "ProtobufWriter", "Compression", "TraceGenerator", "Threads", "HTTPClient", "Workers", "CSystem"], resources: [.copy("Python")]),
     tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads", "ObjectStorage", "IcebergCatalogs"], resources: [.copy("Scripts")]),
-    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "OTLPWire", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "AdminAPI"]),
+    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "OTLPWire", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "Sampling", "StateStores", "AdminAPI"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("SimulationTests", ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),

@@ -119,7 +119,8 @@ final class FakeSegments: Sendable {
         return ShardRunner(
             options: options, definition: FakeWriter.definition,
             ports: ShardRunner.Ports(
-                sources: log.sources, catalog: table, files: table, rows: table, verdicts: nil, clock: clock,
+                sources: FixedSources(log.sources), catalog: table, files: table, rows: table, verdicts: nil,
+                clock: clock,
                 segments: { FakeSegments.Store(disk: store) }),
             sampler: try Sampler(policies: SimpleSampling().policies()), metrics: metrics, logger: .none)
     }

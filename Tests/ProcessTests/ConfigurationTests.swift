@@ -68,7 +68,7 @@ extension WholeProgram {
             ("TSS__DATADOG__API_KEY", "k", "datadog.api_key"),
             ("TSS__STORAGE__STORAGE_TYPE", "memory", "storage.storage_type"),
             ("TSS__SPAN_COMPRESSION__ENABLED", "true", "span_compression.enabled"),
-            ("TSS__FORCE_SAMPLING__ENABLED", "true", "force_sampling.enabled"),
+            ("TSS__FORCE_SAMPLING__USE_PUBSUB", "true", "force_sampling.use_pubsub"),
         ])
         func `a key whose part is not built is refused by name, never ignored`(
             variable: String, value: String, key: String
@@ -108,7 +108,7 @@ extension WholeProgram {
                     folder, ["TSS__SAMPLING__POLICIES_FILE": folder.file("policies.yaml")])
                 try server.startAndWait()
                 let traces = Traces(seed: .random(in: 0 ... .max))
-                let (normal, failed) = (traces.next(.normal), traces.next(.error))
+                let (normal, failed) = (traces.next(.ok), traces.next(.error))
                 for trace in [normal, failed] { try #require(server.export(trace.requestBytes).status == 200) }
                 let kept = try server.waitForDecision(normal.traceID)
                 #expect(kept["verdict"] == "sampled" && kept["policy"] == "all")

@@ -3,11 +3,11 @@ import Testing
 
 @testable import Pipeline
 
-/// Seeds of one run: `TSS_SIMULATION_SEEDS=from..<to`, else fifty.
+/// Seeds of one run: `TSS_SIMULATION_SEEDS=from..<to`, else two hundred.
 private let seeds: [UInt64] = {
-    let text = ProcessInfo.processInfo.environment["TSS_SIMULATION_SEEDS"] ?? "0..<50"
+    let text = ProcessInfo.processInfo.environment["TSS_SIMULATION_SEEDS"] ?? "0..<200"
     let ends = text.split(separator: "..<").compactMap { UInt64($0) }
-    return ends.count == 2 && ends[0] < ends[1] ? Array(ends[0]..<ends[1]) : Array(0..<50)
+    return ends.count == 2 && ends[0] < ends[1] ? Array(ends[0]..<ends[1]) : Array(0..<200)
 }()
 
 @Suite struct SimulationTests {
@@ -18,15 +18,19 @@ private let seeds: [UInt64] = {
             simulation.run()
             happened.merge(simulation.happened, uniquingKeysWith: +)
             guard simulation.violations.isEmpty else {
-                let steps = simulation.trace.suffix(150).joined(separator: "\n")
-                Issue.record("seed \(seed): \(simulation.violations)\n\(steps)")
+                var shrinker = Shrinker(simulation)
+                shrinker.shrink()
+                Issue.record("seed \(seed): \(simulation.violations)\nthe shortest scenario: \(shrinker.story)")
                 return
             }
         }
         print("simulation of seeds \(seeds.first!)…\(seeds.last!): \(happened.sorted { $0.key < $1.key })")
         for kind in [
             "kill", "power cut", "freeze before commit", "fenced", "append", "compaction", "expiry", "rollback",
-            "late request", "lost commit answer", "lost answer", "unavailable", "early", "long sleep",
+            "late request", "lost commit answer", "lost answer", "unavailable", "early", "long sleep", "recreation",
+            "conflict storm", "rot found", "segment written", "segment disk full", "segment unreadable",
+            "segment matched anew", "segment matched anew from disk", "rule created:", "rule expired", "rule enabled",
+            "rule deleted",
         ] {
             #expect(happened[kind, default: 0] > 0, "\(kind) never happened")
         }
@@ -58,6 +62,12 @@ struct PlantedRule: CustomTestStringConvertible {
         },
         PlantedRule(fault: .sharedLogName, breaks: [.noLoss, .whole, .identity]) { $0.instanceCount = 2 },
         PlantedRule(fault: .forgetsPresentRows, breaks: [.identity]),
+        PlantedRule(fault: .skipsRematch, breaks: [.rules]) { $0.changesRules = true },
+        PlantedRule(fault: .forgetsBoundary, breaks: [.rules]) { $0.changesRules = true },
+        PlantedRule(fault: .deletedRuleActs, breaks: [.rules]) { $0.changesRules = true },
+        PlantedRule(fault: .limitersOnWallTime, breaks: [.limits]) {
+            $0.hasLimiter = true; $0.spills = false
+        },
     ]
 }
 

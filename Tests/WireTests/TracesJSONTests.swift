@@ -144,6 +144,25 @@ import TraceModel
         #expect(try validate(try protobuf(text)).rejectedCount == 1)
     }
 
+    @Test(arguments: [
+        (#"{}"#, true, true), (#"{"traceId":"","spanId":null}"#, true, true),
+        (#"{"traceId":"00000000000000000000000000000000","spanId":"0000000000000001"}"#, true, false),
+        (#"{"spanId":"0000000000000000","traceId":"00000000000000000000000000000001"}"#, false, true),
+    ])
+    func `for who wants to judge them, spans without ids get some`(span: String, noTraceID: Bool, noSpanID: Bool) throws
+    {
+        let text = #"{"resourceSpans":[{"scopeSpans":[{"spans":[\#(span)]}]}]}"#
+        let zeroIDs = TracesJSON.ZeroIDs(traceID: Array(1...16), spanID: Array(1...8))
+        var writer = MessageWriter()
+        var reader = try TracesJSON.reader(of: Array(text.utf8))
+        try TracesJSON.append(&reader, to: &writer, zeroIDs: zeroIDs)
+        let (batch, _) = try scan(writer.bytes)
+        let record = try #require(batch.records.first)
+        #expect((record.traceID.bytes == zeroIDs.traceID) == noTraceID)
+        #expect((record.spanID.bytes == zeroIDs.spanID) == noSpanID)
+        #expect(record.isRoot)
+    }
+
     @Test(arguments: [(64, true), (65, false)])
     func `values nest as deep as in protobuf, lists and maps alike`(depth: Int, isTaken: Bool) throws {
         for (open, close) in [
