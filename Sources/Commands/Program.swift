@@ -13,8 +13,8 @@ public enum Program {
             Apache Iceberg table, and says why for every one.
             """,
         commands: [
-            ServeCommand.declaration, ProduceCommand.declaration, QueryCommand.declaration, WhyCommand.declaration,
-            EvaluateCommand.declaration, RulesCommand.declaration, DemoCommand.declaration,
+            ServeCommand.declaration, ProduceCommand.declaration, QueryCommand.declaration, RulesCommand.declaration,
+            WhyCommand.declaration, EvaluateCommand.declaration, DemoCommand.declaration,
             Command("completion", "Print the script that teaches bash this program's words"),
             Command("version", "Print the version"),
         ])

@@ -99,9 +99,9 @@ struct MessageReading {
             let code = try ScalarReading.enumeration(&reader, names: names)
             if isAlwaysWritten || code != 0 { writer.int(number, Int64(code)) }
         case .message(let type):
-            try writer.message(number) { (writer) throws(JSONError) in
-                try message(type, &reader, &writer)
-            }
+            let start = writer.beginMessage(number)
+            try message(type, &reader, &writer)
+            writer.endMessage(start)
         }
     }
 

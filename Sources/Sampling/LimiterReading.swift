@@ -34,7 +34,7 @@ extension TokenBucket {
     /// Asks as `take` does and tells what was there.
     mutating func reading(taking count: Int64, partitionCount: Int64, at now: Int64) -> LimiterReading {
         let isPassed = take(count, partitionCount: partitionCount, at: now)
-        let before = level + (isPassed ? Saturating.product(count, Saturating.product(partitionCount, 1000)) : 0)
+        let before = level + (isPassed ? Saturating.product(Saturating.product(count, partitionCount), 1000) : 0)
         return LimiterReading(isPassed: isPassed, needed: count, left: before / 1000 / partitionCount)
     }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import Sampling
 import Settings
 import Testing
 import TraceModel

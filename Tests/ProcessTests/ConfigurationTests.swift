@@ -1,5 +1,9 @@
 import Foundation
+import HTTPClient
+import JSON
 import Testing
+import TraceGenerator
+import TraceModel
 import Workers
 
 extension WholeProgram {

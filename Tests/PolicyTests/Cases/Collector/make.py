@@ -63,7 +63,7 @@ def span(trace_id, index):
     start = 1_700_000_000_000_000_000 + dice.randrange(1000) * 1_000_000
     out = [body(1, trace_id), body(2, bytes([index + 1] * 8))]
     if dice.random() < 0.5: out.append(text(3, dice.choice(STATES)))
-    if dice.random() < 0.6: out.append(body(4, bytes([9] * 8) if dice.random() < 0.8 else b""))
+    if dice.random() < 0.6: out.append(body(4, dice.choice([bytes([9] * 8)] * 4 + [b"", bytes(8)])))
     if dice.random() < 0.9: out.append(text(5, "GET /" + "x" * dice.randrange(140)))
     if dice.random() < 0.8: out.append(number(6, dice.randrange(6)))
     out += [fixed64(7, start), fixed64(8, start + dice.randrange(400) * 500_000)]
@@ -72,7 +72,7 @@ def span(trace_id, index):
     for _ in range(dice.choice([0, 0, 1, 2])):
         out.append(body(11, fixed64(1, dice.choice([0, start])) + text(2, dice.choice(["", "exception"])) + attributes(3, some(["tier", "other"])) + number(4, dice.choice([0, 200]))))
     for _ in range(dice.choice([0, 0, 1])):
-        ids = body(1, trace_id) + body(2, bytes([4] * 8)) if dice.random() < 0.7 else b""
+        ids = body(1, trace_id) + body(2, bytes([4] * 8)) if dice.random() < 0.7 else dice.choice([b"", body(1, bytes(16)) + body(2, bytes(8))])
         out.append(body(13, ids + text(3, dice.choice(STATES)) + attributes(4, some(["n"])) + number(5, dice.choice([0, 2])) + fixed32(6, dice.choice([0, 1]))))
     if dice.random() < 0.2: out.append(number(12, 1) + number(14, 70000))
     if dice.random() < 0.6: out.append(body(15, b"".join([text(2, dice.choice(["", "boom"])), number(3, dice.randrange(3))])))
