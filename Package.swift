@@ -106,7 +106,7 @@ let native: [Target] = [
     .systemLibrary(name: "CSQLite"),
     .systemLibrary(name: "CYAML"),
     .systemLibrary(name: "CArrow", pkgConfig: prefix + "tss-arrow.pc"),
-    .target(name: "CParquet", dependencies: ["CArrow"]),
+    .target(name: "CParquet", dependencies: ["CArrow", "CZstd"]),
     .target(name: "CSpawn"),
 ]
 

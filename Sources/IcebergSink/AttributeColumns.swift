@@ -35,14 +35,14 @@ struct AttributeColumns: ~Copyable {
     private var json = BytesColumn(capacity: 64)
     private var encoder = AttributeJSON()
     /// Definition level of a map without entries; an entry is one higher.
-    private let emptyDefinition: Int16
+    private let emptyDefinition: UInt8
     /// Repetition level of the second entry and those behind it.
-    private let entryRepetition: Int16
+    private let entryRepetition: UInt8
 
     /// - Parameters:
     ///   - emptyDefinition: 1 for an optional column; one more for each optional or repeated field above.
     ///   - entryRepetition: 1 for a column; one more for each repeated field above.
-    init(emptyDefinition: Int16 = 1, entryRepetition: Int16 = 1) {
+    init(emptyDefinition: UInt8 = 1, entryRepetition: UInt8 = 1) {
         self.emptyDefinition = emptyDefinition
         self.entryRepetition = entryRepetition
     }
@@ -57,7 +57,7 @@ struct AttributeColumns: ~Copyable {
     }
 
     /// A row, or an element above the map, without a map.
-    mutating func appendAbsent(definition: Int16) {
+    mutating func appendAbsent(definition: UInt8) {
         levels.append(definition: definition, repetition: 0)
     }
 
@@ -65,7 +65,7 @@ struct AttributeColumns: ~Copyable {
     ///
     /// - Parameter repetition: 0 when the map opens its row, else the level of what is repeated above it.
     mutating func append(
-        _ range: Range<Int>, of nodes: [AttributeNode], in source: borrowing Span<UInt8>, repetition: Int16 = 0
+        _ range: Range<Int>, of nodes: [AttributeNode], in source: borrowing Span<UInt8>, repetition: UInt8 = 0
     ) -> RowDefects {
         guard !range.isEmpty else {
             levels.append(definition: emptyDefinition, repetition: repetition)
@@ -122,6 +122,36 @@ struct AttributeColumns: ~Copyable {
             json.append(bytes: encoder.text)
             return Member.json
         }
+    }
+
+    /// Values of each leaf; of the levels their number.
+    struct Counts {
+        var levels = 0
+        var key = 0
+        var text = 0
+        var integer = 0
+        var number = 0
+        var truth = 0
+        var bytes = 0
+        var json = 0
+    }
+
+    var counts: Counts {
+        Counts(
+            levels: levels.count, key: key.count, text: text.count, integer: integer.count, number: number.count,
+            truth: truth.count, bytes: bytes.count, json: json.count)
+    }
+
+    /// Appends once more what was appended between two counts: whole maps, each the only one of its row.
+    mutating func append(copyFrom start: Counts, to end: Counts) {
+        levels.append(copyOf: start.levels..<end.levels)
+        key.append(copyOf: start.key..<end.key)
+        text.append(copyOf: start.text..<end.text)
+        if start.integer < end.integer { integer.append(copyOf: start.integer..<end.integer) }
+        if start.number < end.number { number.append(copyOf: start.number..<end.number) }
+        if start.truth < end.truth { truth.append(copyOf: start.truth..<end.truth) }
+        if start.bytes < end.bytes { bytes.append(copyOf: start.bytes..<end.bytes) }
+        if start.json < end.json { json.append(copyOf: start.json..<end.json) }
     }
 
     mutating func removeAll() {

@@ -63,6 +63,8 @@ public struct WireCursor: Sendable {
     }
 
     /// The next field, or nil at the end of the message. A group is skipped and answered without value.
+    // Inlined, the field stays in registers: as a call it took a tenth of the way from wire to columns.
+    @inline(__always)
     public mutating func next(in bytes: borrowing RawSpan) throws(WireError) -> WireField? {
         guard offset < end else { return nil }
         let start = offset

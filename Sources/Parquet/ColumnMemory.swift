@@ -2,9 +2,9 @@
 ///
 /// Owned by one column and freed with it; no pointer into it outlives a call.
 struct ColumnMemory<Element: BitwiseCopyable>: ~Copyable {
-    private(set) var base: UnsafeMutablePointer<Element>
-    private(set) var count = 0
-    private(set) var capacity: Int
+    var base: UnsafeMutablePointer<Element>
+    var count = 0
+    var capacity: Int
 
     init(capacity: Int) {
         self.capacity = max(capacity, 16)
@@ -24,6 +24,14 @@ struct ColumnMemory<Element: BitwiseCopyable>: ~Copyable {
         reserve(added)
         (base + count).initialize(repeating: element, count: added)
         count += added
+    }
+
+    /// Appends elements that are there already once more.
+    mutating func append(copyOf range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count)
+        reserve(range.count)
+        (base + count).initialize(from: base + range.lowerBound, count: range.count)
+        count += range.count
     }
 
     /// Room for `added` more elements; they are written through `base` and announced by `extend`.
@@ -46,7 +54,7 @@ struct ColumnMemory<Element: BitwiseCopyable>: ~Copyable {
     }
 
     @inline(never)
-    private mutating func grow(toHold needed: Int) {
+    mutating func grow(toHold needed: Int) {
         let larger = max(capacity * 2, needed)
         let moved = UnsafeMutablePointer<Element>.allocate(capacity: larger)
         moved.moveInitialize(from: base, count: count)

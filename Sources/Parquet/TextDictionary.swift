@@ -1,8 +1,8 @@
-/// Different texts with a number each, in the order they came; emptied and used again.
+/// Different texts, or strings of bytes, with a number each, in the order they came; emptied and used again.
 ///
 /// Texts of traces repeat: to find one costs less than to check, copy, and later hash and compare it again.
 struct TextDictionary: ~Copyable {
-    /// All texts, one behind the other, valid UTF-8.
+    /// All texts, one behind the other.
     private(set) var bytes: ColumnMemory<UInt8>
     private(set) var ends: ColumnMemory<UInt32>
     private var hashes: ColumnMemory<UInt32>
@@ -39,17 +39,43 @@ struct TextDictionary: ~Copyable {
             let text = UnsafeRawBufferPointer(rebasing: all[start..<end])
             let hash = Self.hash(text)
             if let number = find(text, hash) { return (number, true) }
-            if isASCII(text, from: 0, count: text.count) { return (add(text, hash), true) }
-            var repaired = String(decoding: text, as: UTF8.self)
-            if repaired.utf8.elementsEqual(text) { return (add(text, hash), true) }
-            return repaired.withUTF8 { utf8 in
-                let text = UnsafeRawBufferPointer(utf8)
-                let hash = Self.hash(text)
-                return (find(text, hash) ?? add(text, hash), false)
-            }
+            return insert(new: text, hash)
         }
     }
 
+    /// The number of the bytes, which are added when they are new, valid UTF-8 or not.
+    mutating func insert(bytes source: borrowing RawSpan, from start: Int, to end: Int) -> Int32 {
+        precondition(start >= 0 && start <= end && end <= source.byteCount)
+        return source.withUnsafeBytes { all in
+            let bytes = UnsafeRawBufferPointer(rebasing: all[start..<end])
+            let hash = Self.hash(bytes)
+            return find(bytes, hash) ?? add(bytes, hash)
+        }
+    }
+
+    /// Whether the text is the one with this number.
+    func has(_ source: borrowing RawSpan, from start: Int, to end: Int, as number: Int32) -> Bool {
+        precondition(start >= 0 && start <= end && end <= source.byteCount && number >= 0 && number < count)
+        return source.withUnsafeBytes { all in
+            holds(UnsafeRawBufferPointer(rebasing: all[start..<end]), Int(number))
+        }
+    }
+
+    @inline(never)
+    private mutating func insert(
+        new text: UnsafeRawBufferPointer, _ hash: UInt32
+    ) -> (number: Int32, wasValid: Bool) {
+        if isASCII(text, from: 0, count: text.count) { return (add(text, hash), true) }
+        var repaired = String(decoding: text, as: UTF8.self)
+        if repaired.utf8.elementsEqual(text) { return (add(text, hash), true) }
+        return repaired.withUTF8 { utf8 in
+            let text = UnsafeRawBufferPointer(utf8)
+            let hash = Self.hash(text)
+            return (find(text, hash) ?? add(text, hash), false)
+        }
+    }
+
+    @inline(__always)
     private func find(_ text: UnsafeRawBufferPointer, _ hash: UInt32) -> Int32? {
         let mask = slots.count &- 1
         var slot = Int(hash) & mask
@@ -64,12 +90,13 @@ struct TextDictionary: ~Copyable {
         }
     }
 
+    @inline(__always)
     private func holds(_ text: UnsafeRawBufferPointer, _ number: Int) -> Bool {
         let start = number == 0 ? 0 : Int(ends.base[number &- 1])
         let count = Int(ends.base[number]) &- start
         guard count == text.count else { return false }
-        guard count > 0 else { return true }
-        return Self.areEqual(UnsafeRawPointer(bytes.base + start), text.baseAddress!, count)
+        guard let other = text.baseAddress else { return true }
+        return Self.areEqual(UnsafeRawPointer(bytes.base + start), other, count)
     }
 
     private mutating func add(_ text: UnsafeRawBufferPointer, _ hash: UInt32) -> Int32 {
@@ -98,17 +125,9 @@ struct TextDictionary: ~Copyable {
         slots.base[slot] = UInt64(hash) << 32 | UInt64(number + 1)
     }
 
+    @inline(__always)
     private static func areEqual(_ one: UnsafeRawPointer, _ other: UnsafeRawPointer, _ count: Int) -> Bool {
-        if count < 8 {
-            for offset in 0..<count {
-                if one.load(fromByteOffset: offset, as: UInt8.self)
-                    != other.load(fromByteOffset: offset, as: UInt8.self)
-                {
-                    return false
-                }
-            }
-            return true
-        }
+        if count < 8 { return word(one, count) == word(other, count) }
         var different: UInt64 = 0
         var offset = 0
         while offset < count &- 8 {
@@ -123,26 +142,41 @@ struct TextDictionary: ~Copyable {
         return different == 0
     }
 
+    /// Fewer than eight bytes as a number, different for each text of that length.
+    @inline(__always)
+    private static func word(_ text: UnsafeRawPointer, _ count: Int) -> UInt64 {
+        if count >= 4 {
+            let first = UInt64(text.loadUnaligned(as: UInt32.self))
+            return first << 32 | UInt64(text.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
+        }
+        if count == 0 { return 0 }
+        // First, middle and last: all of them, some twice.
+        let first = UInt64(text.load(as: UInt8.self))
+        let middle = UInt64(text.load(fromByteOffset: count >> 1, as: UInt8.self))
+        return first << 16 | middle << 8 | UInt64(text.load(fromByteOffset: count &- 1, as: UInt8.self))
+    }
+
     /// Sixteen bytes to a wide multiplication; both factors depend on what only this process knows.
+    @inline(__always)
     private static func hash(_ text: UnsafeRawBufferPointer) -> UInt32 {
         let (one, two) = seed
-        var state = two ^ UInt64(truncatingIfNeeded: text.count)
-        if text.count >= 8, let raw = text.baseAddress {
+        let count = text.count
+        var state = two ^ UInt64(truncatingIfNeeded: count)
+        guard let raw = text.baseAddress else { return UInt32(truncatingIfNeeded: fold(state ^ one, two)) }
+        if count >= 8 {
             var offset = 0
-            while offset < text.count &- 16 {
+            while offset < count &- 16 {
                 state = fold(
                     raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self) ^ one,
                     raw.loadUnaligned(fromByteOffset: offset &+ 8, as: UInt64.self) ^ state)
                 offset &+= 16
             }
-            let rest = max(text.count &- 16, 0)
+            let rest = max(count &- 16, 0)
             state = fold(
                 raw.loadUnaligned(fromByteOffset: rest, as: UInt64.self) ^ one,
-                raw.loadUnaligned(fromByteOffset: text.count &- 8, as: UInt64.self) ^ state)
+                raw.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self) ^ state)
         } else {
-            var word: UInt64 = 0
-            for byte in text { word = word << 8 | UInt64(byte) }
-            state = fold(word ^ one, state)
+            state = fold(word(raw, count) ^ one, state)
         }
         return UInt32(truncatingIfNeeded: fold(state ^ one, two))
     }
