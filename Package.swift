@@ -139,7 +139,7 @@ targets += [
     .executableTarget(
         name: "row-files-benchmark",
         dependencies: ["IcebergSink", "Parquet", "Pipeline", "Iceberg", "OTLPWire", "TraceGenerator", "TraceModel"],
-        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py"], swiftSettings: swiftSettings),
+        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py", "instructions.py"], swiftSettings: swiftSettings),
 ]
 
 /// A test target sees what it tests and everything below it.

@@ -1,14 +1,12 @@
 #include "chunk.h"
 
-#include <arrow/buffer.h>
-#include <arrow/util/compression.h>
-#include <parquet/column_page.h>
-#include <parquet/column_writer.h>
+#include <parquet/properties.h>
 #include <zstd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "support.h"
 
@@ -21,10 +19,6 @@ namespace {
 
 /// Levels of a page: with them alone it has at most some hundred kilobytes.
 constexpr size_t page_levels = 1 << 20;
-
-std::shared_ptr<arrow::Buffer> lend(const Bytes &bytes) {
-    return std::make_shared<arrow::Buffer>(bytes.data(), static_cast<int64_t>(bytes.size()));
-}
 
 int32_t page_size(size_t bytes, const Leaf &leaf) {
     if (bytes > std::numeric_limits<int32_t>::max()) {
@@ -58,6 +52,69 @@ void put_with_length(Bytes &out, Put &&put) {
     count = static_cast<uint32_t>(out.size() - start - sizeof count);
     std::memcpy(out.data() + start, &count, sizeof count);
 }
+
+/// How many of the bytes are `value`: eight at a time, counted in the bytes of a word.
+size_t count_of(const uint8_t *bytes, size_t count, uint8_t value) {
+    constexpr uint64_t ones = 0x0101010101010101;
+    const uint64_t pattern = value * ones;
+    size_t total = 0;
+    size_t i = 0;
+    while (i + 8 <= count) {
+        uint64_t sum = 0;
+        // At most 255 rounds: each adds at most one to a byte.
+        const size_t end = std::min(count - 7, i + 255 * 8);
+        for (; i < end; i += 8) {
+            uint64_t word;
+            std::memcpy(&word, bytes + i, sizeof word);
+            word ^= pattern;
+            // The high bit of a byte is set where it is not zero.
+            const uint64_t other = ((word & ~(ones << 7)) + ~(ones << 7)) | word;
+            sum += ~other >> 7 & ones;
+        }
+        for (int byte = 0; byte < 8; byte++) total += sum >> 8 * byte & 0xFF;
+    }
+    for (; i < count; i++) total += bytes[i] == value;
+    return total;
+}
+
+uint8_t highest_of(const uint8_t *bytes, size_t count) {
+    uint8_t highest = 0;
+    for (size_t i = 0; i < count; i++) highest = std::max(highest, bytes[i]);
+    return highest;
+}
+
+/// Numbers of a page header: Thrift's compact protocol, fields of 32 bits and structs only.
+///
+/// Source: Apache Parquet, parquet.thrift, `PageHeader`; Apache Thrift, "Thrift compact protocol".
+class Header {
+public:
+    explicit Header(Bytes &out) : out_(out) { out.clear(); }
+
+    void number(int id, int32_t value) {
+        field(id, 5);
+        auto bits = static_cast<uint32_t>(value) << 1 ^ (value < 0 ? ~0u : 0);
+        for (; bits >= 0x80; bits >>= 7) out_.append(static_cast<uint8_t>(bits | 0x80));
+        out_.append(static_cast<uint8_t>(bits));
+    }
+    /// The fields of a page of this kind follow.
+    void begin(int id) {
+        field(id, 12);
+        last_ = 0;
+    }
+    void end() {
+        out_.append(0);
+        out_.append(0);
+    }
+
+private:
+    void field(int id, int type) {
+        out_.append(static_cast<uint8_t>((id - last_) << 4 | type));
+        last_ = id;
+    }
+
+    Bytes &out_;
+    int last_ = 0;
+};
 
 }  // namespace
 
@@ -96,16 +153,23 @@ ChunkWriter::Levels &ChunkWriter::taken_apart(const cpq_levels &levels) {
     uint8_t *repetition = apart.repetition.data();
     uint8_t *member = apart.member.data();
     const uint32_t *places = levels.places;
-    size_t rows = 0;
-    uint8_t highest = 0;
     for (size_t i = 0; i < count; i++) definition[i] = static_cast<uint8_t>(places[i]);
     for (size_t i = 0; i < count; i++) repetition[i] = static_cast<uint8_t>(places[i] >> 8);
     for (size_t i = 0; i < count; i++) member[i] = static_cast<uint8_t>(places[i] >> 16);
-    for (size_t i = 0; i < count; i++) rows += (places[i] & 0xFF00) == 0;
-    for (size_t i = 0; i < count; i++) highest = std::max(highest, repetition[i]);
     if (count != 0 && repetition[0] != 0) throw Failure(CPQ_MISUSED, "the first level does not begin a row");
-    apart.rows = static_cast<int64_t>(rows);
-    apart.highest_repetition = highest;
+    apart.rows = static_cast<int64_t>(count_of(repetition, count, 0));
+    apart.highest_repetition = highest_of(repetition, count);
+    apart.highest_definition = highest_of(definition, count);
+    apart.highest_count = count_of(definition, count, apart.highest_definition);
+    std::fill(std::begin(apart.member_counts), std::end(apart.member_counts), 0);
+    uint8_t lowest = 255, highest = 0;
+    for (size_t i = 0; i < count; i++) {
+        apart.member_counts[member[i]]++;
+        lowest = std::min<uint8_t>(lowest, member[i] == 0 ? 255 : definition[i]);
+        highest = std::max<uint8_t>(highest, member[i] == 0 ? 0 : definition[i]);
+    }
+    apart.lowest_chosen = lowest;
+    apart.highest_chosen = highest;
     return apart;
 }
 
@@ -119,42 +183,59 @@ void ChunkWriter::place_values(Chunk &chunk, const cpq_levels &levels) {
         if (chunk.count != value_count) throw Failure(CPQ_MISUSED, "other values than the levels of " + leaf.path());
         return;
     }
-    size_t present = 0;
-    uint8_t highest = 0;
     if (leaf.max_repetition == 0) {
         if (levels.definition == nullptr) throw Failure(CPQ_MISUSED, leaf.path() + " needs definition levels");
         chunk.definition = levels.definition;
+        if (highest_of(levels.definition, chunk.count) > leaf.max_definition) {
+            throw Failure(CPQ_MISUSED, "a level is too high for " + leaf.path());
+        }
+        if (count_of(levels.definition, chunk.count, leaf.max_definition) != value_count) {
+            throw Failure(CPQ_MISUSED, "other values than the levels of " + leaf.path());
+        }
+        return;
+    }
+    if (levels.places == nullptr) throw Failure(CPQ_MISUSED, leaf.path() + " needs repetition levels");
+    Levels &apart = taken_apart(levels);
+    chunk.levels = &apart;
+    chunk.rows = apart.rows;
+    chunk.repetition = apart.repetition.data();
+    chunk.definition = apart.definition.data();
+    check_members(chunk, levels);
+    if (levels.chosen < 0 || value_count == 0) {
+        chunk.shared = &apart;
+        return;
+    }
+    const auto chosen = static_cast<uint8_t>(levels.chosen);
+    definition_.resize(chunk.count);
+    uint8_t *out = definition_.data();
+    const uint8_t *base = apart.definition.data();
+    const uint8_t *member = apart.member.data();
+    for (size_t i = 0; i < chunk.count; i++) out[i] = static_cast<uint8_t>(base[i] + (member[i] == chosen));
+    chunk.definition = out;
+}
+
+/// Holds the levels of a repeated leaf against its type and the number of its values.
+void ChunkWriter::check_members(const Chunk &chunk, const cpq_levels &levels) const {
+    const Leaf &leaf = *chunk.leaf;
+    const Levels &apart = *chunk.levels;
+    size_t present = 0;
+    bool fits = apart.highest_repetition <= leaf.max_repetition;
+    if (levels.chosen < 0) {
+        fits = fits && apart.highest_definition <= leaf.max_definition;
+        if (apart.highest_definition == leaf.max_definition) present = apart.highest_count;
     } else {
-        if (levels.places == nullptr) throw Failure(CPQ_MISUSED, leaf.path() + " needs repetition levels");
-        Levels &apart = taken_apart(levels);
-        if (apart.highest_repetition > leaf.max_repetition) {
-            throw Failure(CPQ_MISUSED, "a repetition level is too high for " + leaf.path());
-        }
-        chunk.levels = &apart;
-        chunk.rows = apart.rows;
-        chunk.repetition = apart.repetition.data();
-        chunk.definition = apart.definition.data();
-        if (levels.chosen < 0 || value_count == 0) {
-            chunk.shared = &apart;
-        } else {
-            const auto chosen = static_cast<uint8_t>(levels.chosen);
-            definition_.resize(chunk.count);
-            uint8_t *out = definition_.data();
-            const uint8_t *base = apart.definition.data();
-            const uint8_t *member = apart.member.data();
-            for (size_t i = 0; i < chunk.count; i++) out[i] = static_cast<uint8_t>(base[i] + (member[i] == chosen));
-            chunk.definition = out;
+        present = apart.member_counts[static_cast<uint8_t>(levels.chosen)];
+        // Elements with a member are one below the leaf, and nothing is above them.
+        fits = fits && levels.chosen > 0 && apart.highest_definition < leaf.max_definition;
+        if (present != 0) {
+            fits = fits && apart.lowest_chosen + 1 == leaf.max_definition &&
+                   apart.highest_chosen + 1 == leaf.max_definition;
         }
     }
-    for (size_t i = 0; i < chunk.count; i++) present += chunk.definition[i] == leaf.max_definition;
-    for (size_t i = 0; i < chunk.count; i++) highest = std::max(highest, chunk.definition[i]);
-    if (levels.chosen >= 0 && chunk.shared != nullptr) {
-        // No values at all: then no element may have chosen the leaf.
-        const uint8_t *member = chunk.levels->member.data();
-        for (size_t i = 0; i < chunk.count; i++) present += member[i] == static_cast<uint8_t>(levels.chosen);
+    if (!fits) throw Failure(CPQ_MISUSED, "a level is too high or too low for " + leaf.path());
+    if (present != static_cast<size_t>(chunk.values->count)) {
+        throw Failure(CPQ_MISUSED, "other values than the levels of " + leaf.path());
     }
-    if (present != value_count) throw Failure(CPQ_MISUSED, "other values than the levels of " + leaf.path());
-    if (highest > leaf.max_definition) throw Failure(CPQ_MISUSED, "a level is too high for " + leaf.path());
 }
 
 const Bytes &ChunkWriter::encoded_repetition(Levels &levels, int width) {
@@ -258,7 +339,7 @@ void ChunkWriter::put_entries(const Chunk &chunk) {
     }
 }
 
-void ChunkWriter::write_dictionary(const Chunk &chunk, parquet::PageWriter &pager, int64_t &total_bytes) {
+void ChunkWriter::write_dictionary(Chunk &chunk) {
     page_.clear();
     put_entries(chunk);
     size_t entries = static_cast<size_t>(chunk.values->dictionary_count);
@@ -268,9 +349,17 @@ void ChunkWriter::write_dictionary(const Chunk &chunk, parquet::PageWriter &page
     case Type::DOUBLE: entries = wide_.entry_count(); break;
     default: break;
     }
-    page_size(page_.size(), *chunk.leaf);
-    total_bytes += static_cast<int64_t>(page_.size());
-    pager.WriteDictionaryPage(parquet::DictionaryPage(lend(page_), static_cast<int32_t>(entries), Encoding::PLAIN));
+    compress(page_, compressed_);
+    chunk.written.dictionary_offset = take(chunk.place->stream->Tell());
+    Header header(header_);
+    header.number(1, 2);  // type: DICTIONARY_PAGE
+    header.number(2, page_size(page_.size(), *chunk.leaf));
+    header.number(3, page_size(compressed_.size(), *chunk.leaf));
+    header.begin(7);
+    header.number(1, static_cast<int32_t>(entries));
+    header.number(2, Encoding::PLAIN);
+    header.end();
+    put_page(chunk, header_, page_.size(), compressed_);
 }
 
 void ChunkWriter::put_plain(const Chunk &chunk, const Cut &cut) {
@@ -371,20 +460,39 @@ void ChunkWriter::compress(const Bytes &page, Bytes &out) {
     out.extend(count);
 }
 
-void ChunkWriter::write_page(const Chunk &chunk, const Cut &cut, parquet::PageWriter &pager, int64_t &total_bytes) {
+void ChunkWriter::put_page(Chunk &chunk, const Bytes &header, size_t plain_bytes, const Bytes &compressed) {
+    check(chunk.place->stream->Write(header.data(), static_cast<int64_t>(header.size())));
+    check(chunk.place->stream->Write(compressed.data(), static_cast<int64_t>(compressed.size())));
+    chunk.written.compressed_bytes += static_cast<int64_t>(header.size() + compressed.size());
+    chunk.written.plain_bytes += static_cast<int64_t>(header.size() + plain_bytes);
+}
+
+void ChunkWriter::put_data_page(Chunk &chunk, size_t levels, size_t plain_bytes, const Bytes &compressed) {
+    if (chunk.written.data_offset < 0) chunk.written.data_offset = take(chunk.place->stream->Tell());
+    chunk.written.page_count++;
+    Header header(header_);
+    header.number(1, 0);  // type: DATA_PAGE
+    header.number(2, page_size(plain_bytes, *chunk.leaf));
+    header.number(3, page_size(compressed.size(), *chunk.leaf));
+    header.begin(5);
+    header.number(1, page_size(levels, *chunk.leaf));
+    header.number(2, chunk.encoding);
+    header.number(3, Encoding::RLE);
+    header.number(4, Encoding::RLE);
+    header.end();
+    put_page(chunk, header_, plain_bytes, compressed);
+}
+
+void ChunkWriter::write_page(Chunk &chunk, const Cut &cut) {
     page_.clear();
     put_levels(chunk, cut);
     put_values(chunk, cut);
-    page_size(page_.size(), *chunk.leaf);
     compress(page_, compressed_);
-    total_bytes += static_cast<int64_t>(page_.size());
-    pager.WriteDataPage(parquet::DataPageV1(
-        lend(compressed_), page_size(cut.level_end - cut.first_level, *chunk.leaf), chunk.encoding, Encoding::RLE,
-        Encoding::RLE, static_cast<int64_t>(page_.size())));
+    put_data_page(chunk, cut.level_end - cut.first_level, page_.size(), compressed_);
 }
 
 /// The page of a leaf without any value: the same bytes for all such leaves of one list or map.
-void ChunkWriter::write_empty_page(const Chunk &chunk, parquet::PageWriter &pager, int64_t &total_bytes) {
+void ChunkWriter::write_empty_page(Chunk &chunk) {
     Encoded &shared = encoded(*chunk.shared, bit_width(chunk.leaf->max_definition));
     if (shared.empty_page_bytes == 0) {
         page_.clear();
@@ -392,33 +500,34 @@ void ChunkWriter::write_empty_page(const Chunk &chunk, parquet::PageWriter &page
         compress(page_, shared.empty_page);
         shared.empty_page_bytes = page_.size();
     }
-    total_bytes += static_cast<int64_t>(shared.empty_page_bytes);
-    pager.WriteDataPage(parquet::DataPageV1(
-        lend(shared.empty_page), static_cast<int32_t>(chunk.count), Encoding::PLAIN, Encoding::RLE, Encoding::RLE,
-        static_cast<int64_t>(shared.empty_page_bytes)));
+    put_data_page(chunk, chunk.count, shared.empty_page_bytes, shared.empty_page);
 }
 
 int64_t ChunkWriter::write(const Leaf &leaf, const Place &place, const cpq_levels &levels, const cpq_values &values,
                            int64_t &total_bytes) {
     Chunk chunk;
     chunk.leaf = &leaf;
+    chunk.place = &place;
     chunk.values = &values;
     place_values(chunk, levels);
     choose_encoding(chunk);
-    auto pager = parquet::PageWriter::Open(
-        place.stream, parquet::Compression::ZSTD, place.metadata, place.row_group, place.column,
-        arrow::default_memory_pool(), false, nullptr, nullptr, false, nullptr, nullptr,
-        arrow::util::CodecOptions(zstd_level_));
     const bool has_dictionary = chunk.encoding == Encoding::RLE_DICTIONARY;
-    if (has_dictionary) write_dictionary(chunk, *pager, total_bytes);
+    if (has_dictionary) write_dictionary(chunk);
     if (values.count == 0 && chunk.shared != nullptr && chunk.count <= page_levels) {
-        write_empty_page(chunk, *pager, total_bytes);
+        write_empty_page(chunk);
     } else {
-        for (const Cut &cut : cuts(chunk)) write_page(chunk, cut, *pager, total_bytes);
+        for (const Cut &cut : cuts(chunk)) write_page(chunk, cut);
     }
     if (leaf.flags & CPQ_STATISTICS) place.metadata->SetStatistics(statistics(chunk));
     if (place.bloom != nullptr) fill_bloom(chunk, *place.bloom);
-    pager->Close(has_dictionary, false);
+    std::map<Encoding::type, int32_t> of_dictionary;
+    if (has_dictionary) of_dictionary[Encoding::PLAIN] = 1;
+    const Written &written = chunk.written;
+    place.metadata->Finish(
+        static_cast<int64_t>(chunk.count), written.dictionary_offset, -1, written.data_offset,
+        written.compressed_bytes, written.plain_bytes, has_dictionary, false, of_dictionary,
+        {{chunk.encoding, written.page_count}});
+    total_bytes += written.plain_bytes;
     return chunk.rows;
 }
 

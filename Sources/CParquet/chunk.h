@@ -1,9 +1,8 @@
-// One column chunk: levels and values to pages. Page headers, footer, schema and bloom filters are Arrow's.
+// One column chunk: levels and values to pages. Schema, footer and bloom filters are Arrow's.
 #pragma once
 
 #include <arrow/io/interfaces.h>
 #include <parquet/bloom_filter.h>
-#include <parquet/column_writer.h>
 #include <parquet/metadata.h>
 #include <parquet/schema.h>
 #include <parquet/statistics.h>
@@ -68,12 +67,26 @@ private:
         size_t count = 0;
         int64_t rows = 0;
         uint8_t highest_repetition = 0;
+        uint8_t highest_definition = 0;
+        size_t highest_count = 0;             ///< levels with that definition
+        uint8_t lowest_chosen = 0;            ///< lowest definition of a level with a member; 255: there is none
+        uint8_t highest_chosen = 0;
+        size_t member_counts[256];
         int repetition_width = -1;  ///< of the encoded ones; negative: not made yet
         Bytes definition;
         Bytes repetition;
         Bytes member;
         Bytes encoded_repetition;
         Encoded encoded[2];
+    };
+
+    /// What of a chunk is written.
+    struct Written {
+        int64_t dictionary_offset = 0;
+        int64_t data_offset = -1;
+        int64_t compressed_bytes = 0;  ///< headers included
+        int64_t plain_bytes = 0;       ///< before compression, headers included
+        int32_t page_count = 0;        ///< data pages
     };
 
     /// What is common to the pages of the chunk that is being written.
@@ -86,6 +99,8 @@ private:
         const uint8_t *repetition = nullptr;  ///< NULL: each level is a row
         Levels *shared = nullptr;             ///< the leaf's levels are these, unchanged
         Levels *levels = nullptr;             ///< of a repeated leaf
+        const Place *place = nullptr;
+        Written written;
         parquet::Encoding::type encoding = parquet::Encoding::PLAIN;
         const uint32_t *indices = nullptr;
         int index_width = 0;
@@ -100,12 +115,15 @@ private:
     void choose_encoding(Chunk &chunk);
     template <class Value>
     bool number(Chunk &chunk, IntegerDictionary<Value> &dictionary);
-    void write_dictionary(const Chunk &chunk, parquet::PageWriter &pager, int64_t &total_bytes);
+    void check_members(const Chunk &chunk, const cpq_levels &levels) const;
+    void write_dictionary(Chunk &chunk);
     void put_entries(const Chunk &chunk);
     std::vector<Cut> cuts(const Chunk &chunk) const;
     size_t plain_bytes(const Chunk &chunk, size_t value) const;
-    void write_page(const Chunk &chunk, const Cut &cut, parquet::PageWriter &pager, int64_t &total_bytes);
-    void write_empty_page(const Chunk &chunk, parquet::PageWriter &pager, int64_t &total_bytes);
+    void write_page(Chunk &chunk, const Cut &cut);
+    void write_empty_page(Chunk &chunk);
+    void put_data_page(Chunk &chunk, size_t levels, size_t plain_bytes, const Bytes &compressed);
+    void put_page(Chunk &chunk, const Bytes &header, size_t plain_bytes, const Bytes &compressed);
     void put_levels(const Chunk &chunk, const Cut &cut);
     void put_values(const Chunk &chunk, const Cut &cut);
     void put_plain(const Chunk &chunk, const Cut &cut);
@@ -122,6 +140,7 @@ private:
     std::vector<std::unique_ptr<Levels>> shared_;
     size_t shared_count_ = 0;
     Bytes definition_;  ///< of the leaf at hand, when it differs from the shared one
+    Bytes header_;
     Bytes page_;
     Bytes compressed_;
     IntegerDictionary<int32_t> narrow_;

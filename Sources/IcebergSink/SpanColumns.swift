@@ -77,7 +77,7 @@ struct SpanColumns: ~Copyable {
         let scope = scopes.number(of: span.scope, in: source)
         let isDecoded = view.decode(
             span, withResource: resources[resource] == nil, withScope: scopes[scope] == nil, in: source)
-        if isDecoded {
+        if isDecoded, attributes.prepare(view.span.attributeBodies, in: source) {
             if Self.time(view.span.startTimeUnixNano, &defects) != place.start { defects.insert(.outOfRange) }
             appendSpan(from: place.start, in: source, &defects)
             appendCollections(in: source, &defects)
@@ -142,7 +142,7 @@ struct SpanColumns: ~Copyable {
     }
 
     private mutating func appendCollections(in source: borrowing Span<UInt8>, _ defects: inout RowDefects) {
-        defects.formUnion(attributes.append(view.span.attributes, of: view.span.tape.nodes, in: source))
+        defects.formUnion(attributes.appendPrepared(view.span.attributeBodies, in: source))
         events.append(view.span.events, of: view.span.tape.nodes, in: source, &defects)
         links.append(view.span.links, of: view.span.tape.nodes, in: source, &defects)
     }
@@ -382,26 +382,5 @@ struct SpanColumns: ~Copyable {
         try writer.write(sourceIndex)
         try writer.write(original)
         try writer.write(originalCause)
-    }
-}
-
-extension TextColumn {
-    mutating func append(
-        _ range: ByteRange, in source: borrowing Span<UInt8>, _ defects: inout RowDefects
-    ) {
-        if !append(text: source.bytes, from: range.lowerBound, to: range.upperBound) {
-            defects.insert(.invalidUTF8)
-        }
-    }
-
-    /// In OTLP an absent and an empty text are the same: null.
-    mutating func appendUnlessEmpty(
-        _ range: ByteRange, in source: borrowing Span<UInt8>, _ defects: inout RowDefects
-    ) {
-        if range.isEmpty { appendNull() } else { append(range, in: source, &defects) }
-    }
-
-    mutating func append(numberOrNull number: Int32?) {
-        if let number { append(number: number) } else { appendNull() }
     }
 }

@@ -41,12 +41,14 @@ struct SpanView: ~Copyable {
     /// Text of the resource's first `service.name`; empty when it has none.
     private(set) var serviceName = ByteRange.none
 
+    /// All but the span's own attributes, which the columns know better.
+    ///
     /// - Returns: Whether all of it could be read.
     mutating func decode(
         _ kept: KeptSpan, withResource: Bool, withScope: Bool, in source: borrowing Span<UInt8>
     ) -> Bool {
         do {
-            try span.decode(kept.span, in: source.bytes)
+            try span.decode(kept.span, in: source.bytes, leavesAttributes: true)
             if withResource {
                 try resource.decode(kept.resource, in: source.bytes)
                 serviceName = Self.serviceName(resource.tape.nodes, in: source)

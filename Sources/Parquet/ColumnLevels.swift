@@ -11,7 +11,7 @@ import Synchronization
 ///
 /// Source: Apache Parquet, "Nested encoding"; Dremel (Melnik et al., 2010).
 public struct ColumnLevels: ~Copyable {
-    var places: ColumnMemory<UInt32>
+    @usableFromInline var places: ColumnMemory<UInt32>
     /// No other levels of this process have it: with the count it says whether levels are the same as before.
     private var version: UInt64
 
@@ -26,13 +26,14 @@ public struct ColumnLevels: ~Copyable {
         versions.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
+    @inlinable
     public var count: Int { places.count }
 
     /// - Parameters:
     ///   - definition: How many of the optional and repeated fields above are there.
     ///   - repetition: At which of the repeated fields a new element begins; 0 for a new row.
     ///   - choice: Which member has a value; 0 for none.
-    @inline(__always)
+    @inlinable @inline(__always)
     public mutating func append(definition: UInt8, repetition: UInt8, choice: UInt8 = 0) {
         places.append(UInt32(definition) | UInt32(repetition) << 8 | UInt32(choice) << 16)
     }
@@ -54,22 +55,23 @@ public struct ColumnLevels: ~Copyable {
 }
 
 /// Whether the rows of a flat column have a value.
+@usableFromInline
 struct ColumnPresence: ~Copyable {
     /// Nothing is stored for a required column.
-    let isOptional: Bool
-    var definition: ColumnMemory<UInt8>
+    @usableFromInline let isOptional: Bool
+    @usableFromInline var definition: ColumnMemory<UInt8>
 
     init(isOptional: Bool, capacity: Int) {
         self.isOptional = isOptional
         definition = ColumnMemory(capacity: isOptional ? capacity : 0)
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     mutating func append(_ isPresent: Bool) {
         if isOptional { definition.append(isPresent ? 1 : 0) }
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     mutating func appendNull() {
         precondition(isOptional, "a required column has no nulls")
         definition.append(0)

@@ -1,19 +1,22 @@
 /// Flat memory that grows by doubling and keeps what it has when it is emptied.
 ///
-/// Owned by one column and freed with it; no pointer into it outlives a call.
+/// Owned by one column and freed with it; no pointer into it outlives a call. Columns are filled from other modules,
+/// value by value: what does that is inlinable.
+@usableFromInline
 struct ColumnMemory<Element: BitwiseCopyable>: ~Copyable {
-    var base: UnsafeMutablePointer<Element>
-    var count = 0
-    var capacity: Int
+    @usableFromInline var base: UnsafeMutablePointer<Element>
+    @usableFromInline var count = 0
+    @usableFromInline var capacity: Int
 
     init(capacity: Int) {
         self.capacity = max(capacity, 16)
         base = .allocate(capacity: self.capacity)
     }
 
+    @inlinable
     deinit { base.deallocate() }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     mutating func append(_ element: Element) {
         if count == capacity { grow(toHold: count + 1) }
         (base + count).initialize(to: element)
@@ -53,7 +56,7 @@ struct ColumnMemory<Element: BitwiseCopyable>: ~Copyable {
         count = kept
     }
 
-    @inline(never)
+    @usableFromInline @inline(never)
     mutating func grow(toHold needed: Int) {
         let larger = max(capacity * 2, needed)
         let moved = UnsafeMutablePointer<Element>.allocate(capacity: larger)

@@ -30,6 +30,24 @@ public struct TextColumn: ~Copyable {
         return wasValid
     }
 
+    /// What `append(text:from:to:hash:)` wants to know of a text; asks for the memory that it will look at. For texts
+    /// that come together: all hashes first, then all texts.
+    public func hash(ofText source: borrowing RawSpan, from start: Int, to end: Int) -> UInt32 {
+        let hash = dictionary.hash(of: source, from: start, to: end)
+        dictionary.prefetch(hash)
+        return hash
+    }
+
+    /// As `append(text:from:to:)`.
+    public mutating func append(
+        text source: borrowing RawSpan, from start: Int, to end: Int, hash: UInt32
+    ) -> Bool {
+        let (number, wasValid) = dictionary.insert(source, from: start, to: end, hash: hash)
+        numbers.append(number)
+        presence.append(true)
+        return wasValid
+    }
+
     public mutating func append(text: String) {
         let utf8 = Array(text.utf8)
         append(text: utf8.span.bytes, from: 0, to: utf8.count)
@@ -40,6 +58,9 @@ public struct TextColumn: ~Copyable {
         precondition(numbers.count > 0)
         return numbers.base[numbers.count - 1]
     }
+
+    /// Texts of the dictionary.
+    public var differentCount: Int { dictionary.count }
 
     /// Appends a text that was appended before.
     public mutating func append(number: Int32) {
@@ -172,6 +193,23 @@ public struct MapKeyColumn: ~Copyable {
         return wasValid ? .appended : .repaired
     }
 
+    /// The number of the key that was appended last: it stands for the key until `removeAll`.
+    public var lastNumber: Int32 {
+        precondition(numbers.count > 0)
+        return numbers.base[numbers.count - 1]
+    }
+
+    /// Appends a key that was appended before.
+    ///
+    /// - Returns: False when the map has it already: nothing was appended.
+    public mutating func append(number: Int32) -> Bool {
+        precondition(number >= 0 && number < lastMap.count)
+        guard lastMap.base[Int(number)] != map else { return false }
+        lastMap.base[Int(number)] = map
+        numbers.append(number)
+        return true
+    }
+
     /// Appends the keys of maps that are there already once more.
     public mutating func append(copyOf range: Range<Int>) { numbers.append(copyOf: range) }
 
@@ -201,6 +239,11 @@ public struct BytesIndex: ~Copyable {
     /// The number of `source[start..<end]`; the count until now when it is new.
     public mutating func number(of source: borrowing RawSpan, from start: Int, to end: Int) -> Int {
         Int(dictionary.insert(bytes: source, from: start, to: end))
+    }
+
+    /// The number of `source[start..<end]`; nil when it has none.
+    public func find(_ source: borrowing RawSpan, from start: Int, to end: Int) -> Int? {
+        dictionary.find(bytes: source, from: start, to: end).map(Int.init)
     }
 
     public mutating func removeAll() { dictionary.removeAll() }

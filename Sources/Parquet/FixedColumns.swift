@@ -4,8 +4,8 @@ import CParquet
 ///
 /// A flat column knows which rows are null; the values of a repeated column stand where its `ColumnLevels` say.
 public struct FixedColumn<Value: FixedColumnValue>: ~Copyable {
-    var memory: ColumnMemory<Value>
-    var presence: ColumnPresence
+    @usableFromInline var memory: ColumnMemory<Value>
+    @usableFromInline var presence: ColumnPresence
 
     /// - Parameter isOptional: Whether rows may be null; of a flat column only.
     public init(isOptional: Bool = false, capacity: Int = 8192) {
@@ -14,15 +14,16 @@ public struct FixedColumn<Value: FixedColumnValue>: ~Copyable {
     }
 
     /// Values, nulls not counted.
+    @inlinable
     public var count: Int { memory.count }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     public mutating func append(_ value: Value) {
         memory.append(value)
         presence.append(true)
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     public mutating func appendNull() { presence.appendNull() }
 
     public mutating func append(repeating value: Value, count: Int) {

@@ -153,6 +153,10 @@ int32_t cpq_writer_leaf_count(const cpq_writer *writer);
 int32_t cpq_writer_statistics(cpq_writer *writer, int32_t leaf, cpq_statistics *statistics, cpq_error *error);
 /* Frees the writer; a file that was not published is deleted and never seen. NULL is allowed. */
 void cpq_writer_free(cpq_writer *writer);
+/* Asks for memory that will be read soon. Never fails: an address that is not there is not read. */
+static inline void cpq_prefetch(const void *address, size_t count) {
+    for (size_t line = 0; line < count; line += 64) __builtin_prefetch((const char *)address + line, 0, 2);
+}
 /* Deletes a file; 0 also when it was not there. */
 int32_t cpq_remove_local(const char *path);
 
