@@ -19,15 +19,17 @@ let rows: [[Module]] = [
         Module(name: "JSON", uses: []),
         Module(name: "ProtobufWriter", uses: []),
         Module(name: "Configuration", uses: []),
+        Module(name: "Patterns", uses: [], native: ["CRE2"]),
     ],
     [
-        Module(name: "OTLPWire", uses: ["TraceModel"]),
-        Module(name: "TraceBuffering", uses: ["TraceModel"]),
+        Module(name: "OTLPWire", uses: ["TraceModel", "Patterns"]),
+        Module(name: "TraceBuffering", uses: ["TraceModel"], native: ["CSystem"]),
         Module(name: "Avro", uses: ["JSON", "Compression"]),
+        Module(name: "OTLPJSON", uses: ["JSON", "ProtobufWriter"]),
         Module(name: "TraceGenerator", uses: ["TraceModel", "ProtobufWriter"]),
     ],
     [
-        Module(name: "Sampling", uses: ["TraceModel", "Configuration", "OTLPWire"]),
+        Module(name: "Sampling", uses: ["TraceModel", "JSON", "Configuration", "Patterns", "OTLPWire"]),
         Module(name: "Iceberg", uses: ["JSON", "Compression", "Avro"]),
     ],
     [
@@ -46,6 +48,7 @@ let rows: [[Module]] = [
     ],
     // Clients: one foreign thing each, know nothing of spans or of one another.
     [
+        Module(name: "RDKafka", uses: ["Threads"], native: ["CLibrdkafka"]),
         Module(name: "Parquet", uses: [], native: ["CParquet"]),
         Module(name: "ObjectStorage", uses: ["Threads"], native: ["CSystem"]),
         Module(name: "HTTPClient", uses: ["Threads"], native: ["CCurl"]),
@@ -58,10 +61,14 @@ let rows: [[Module]] = [
     [
         Module(
             name: "ShardRunner",
-            uses: ["Pipeline", "TraceModel", "TraceBuffering", "Sampling", "Iceberg", "Threads", "Telemetry"]),
+            uses: ["Pipeline", "TraceModel", "TraceBuffering", "Sampling", "Iceberg", "Threads", "Telemetry"],
+            native: ["CSystem"]),
         Module(
             name: "OTLPServer",
-            uses: ["Pipeline", "TraceModel", "OTLPWire", "ProtobufWriter", "HTTPServer", "Threads", "Telemetry"]),
+            uses: [
+                "Pipeline", "TraceModel", "OTLPWire", "OTLPJSON", "JSON", "ProtobufWriter", "HTTPServer", "Threads",
+                "Telemetry",
+            ]),
         Module(
             name: "SpanLog",
             uses: ["Pipeline", "Iceberg", "TraceModel", "OTLPWire", "Threads", "Telemetry"], native: ["CSystem"]),
@@ -70,7 +77,10 @@ let rows: [[Module]] = [
         Module(
             name: "IcebergSink",
             uses: ["Pipeline", "TraceModel", "OTLPWire", "JSON", "Iceberg", "Parquet", "ObjectStorage"]),
-        Module(name: "StateStores", uses: ["Pipeline", "TraceModel", "Threads", "Telemetry"], native: ["CSystem"]),
+        Module(
+            name: "StateStores",
+            uses: ["JSON", "Pipeline", "TraceModel", "Sampling", "Database", "Threads", "Telemetry"],
+            native: ["CSystem"]),
         Module(
             name: "QueryEngine",
             uses: ["Iceberg", "JSON", "Workers", "Threads", "Telemetry"],
@@ -79,7 +89,10 @@ let rows: [[Module]] = [
     [
         Module(
             name: "AdminAPI",
-            uses: ["Pipeline", "TraceModel", "Sampling", "QueryEngine", "HTTPServer", "JSON", "Threads", "Telemetry"]),
+            uses: [
+                "Pipeline", "TraceModel", "Sampling", "StateStores", "QueryEngine", "HTTPServer", "JSON", "Threads",
+                "Telemetry",
+            ]),
         Module(name: "Settings", uses: ["Configuration", "YAML", "Sampling", "Telemetry"]),
     ],
     [
@@ -107,7 +120,10 @@ let native: [Target] = [
     .systemLibrary(name: "CYAML"),
     .systemLibrary(name: "CArrow", pkgConfig: prefix + "tss-arrow.pc"),
     .target(name: "CParquet", dependencies: ["CArrow", "CZstd"]),
+    .systemLibrary(name: "CLibrdkafka", pkgConfig: prefix + "tss-rdkafka.pc"),
+    .target(name: "CParquet", dependencies: ["CArrow"]),
     .target(name: "CSpawn"),
+    .target(name: "CRE2"),
 ]
 
 let swiftSettings: [SwiftSetting] = [
@@ -152,23 +168,26 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 // One line for each, however long: two people who add one then do not meet.
 // swift-format-ignore
 targets += [
+    tests("BufferTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator"]),
     tests("CatalogTests", ["JSON", "Avro", "Iceberg", "Threads", "Database", "ObjectStorage", "IcebergCatalogs"]),
     tests("CommandTests", ["JSON", "QueryEngine", "Commands"]),
     tests("CommitTests", ["TraceModel", "JSON", "ProtobufWriter", "TraceGenerator", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores", "ShardRunner"]),
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
     tests("FormatTests", ["JSON", "Compression", "Avro", "Iceberg"], resources: [.copy("Fixtures")]),
+    tests("KafkaTests", ["RDKafka", "Threads"]),
     tests("ParquetTests", ["Parquet"]),
-    tests("PolicyTests", ["Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
+    tests("PatternTests", ["Patterns"]),
+    tests("PolicyTests", ["JSON", "Configuration", "TraceModel", "ProtobufWriter", "OTLPWire", "Sampling", "YAML"], resources: [.copy("Cases")]),
     tests("ProcessTests", ["TraceModel", "JSON", "ProtobufWriter", "Compression", "TraceGenerator", "Threads", "HTTPClient", "Workers", "CSystem"], resources: [.copy("Python")]),
     tests("ReadersTests", ["TraceModel", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink", "Workers", "Threads", "ObjectStorage", "IcebergCatalogs"], resources: [.copy("Scripts")]),
-    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "AdminAPI"]),
+    tests("ServerTests", ["TraceModel", "JSON", "Compression", "ProtobufWriter", "OTLPWire", "Pipeline", "Threads", "Telemetry", "CSystem", "HTTPServer", "HTTPClient", "OTLPServer", "AdminAPI"]),
     tests("SettingsTests", ["Configuration", "YAML", "Arguments", "Sampling", "Telemetry", "Settings"]),
     tests("ShardTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("SimulationTests", ["TraceModel", "JSON", "OTLPWire", "TraceBuffering", "TraceGenerator", "Sampling", "Iceberg", "Pipeline"]),
     tests("SinkTests", ["TraceModel", "ProtobufWriter", "OTLPWire", "TraceGenerator", "Iceberg", "Pipeline", "Parquet", "IcebergSink"]),
-    tests("StateStoreTests", ["TraceModel", "Pipeline", "Telemetry", "StateStores"]),
+    tests("StateStoreTests", ["TraceModel", "JSON", "Sampling", "Pipeline", "Threads", "Telemetry", "Database", "StateStores"]),
     tests("TidyTests", []),
-    tests("WireTests", ["TraceModel", "Compression", "ProtobufWriter", "OTLPWire", "TraceGenerator"], resources: [.copy("Fixtures")]),
+    tests("WireTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "Patterns", "OTLPWire", "OTLPJSON", "TraceGenerator"], resources: [.copy("Fixtures")]),
     tests("WorkerTests", ["Threads", "Workers"]),
 ]
 

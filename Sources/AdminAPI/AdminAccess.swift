@@ -50,6 +50,12 @@ public struct AdminAccess: Sendable {
             ? nil : Envelope.failure(415, "the body must be application/json")
     }
 
+    /// The same for a call that needs no body: nil also when there is none.
+    func refuseTypeOfAnyBody(_ head: HTTPRequestHead) -> HTTPResponse? {
+        let isEmpty = head.headers["Transfer-Encoding"] == nil && (head.headers["Content-Length"] ?? "0") == "0"
+        return isEmpty && head.contentType == nil ? nil : refuseType(head)
+    }
+
     /// Takes the same time wherever the texts differ.
     static func isSame(_ one: String, _ other: String) -> Bool {
         let first = Array(one.utf8)

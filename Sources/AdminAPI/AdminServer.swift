@@ -64,25 +64,7 @@ struct AdminRoutes {
             guarded("/admin/decisions/{trace_id}") { decisions.one($0) },
             guarded("/admin/store/stats") { _ in Self.statistics(services.store.store) },
             guarded("/admin/stats") { _ in Self.statistics(services.store.store) },
-        ] + queryRoutes + forceRuleRoutes
-    }
-
-    /// Known calls whose part is not built say so, instead of looking like a mistyped path.
-    private var forceRuleRoutes: [HTTPRoute] {
-        let access = access
-        let calls = [
-            ("GET", "/admin/force-rules"), ("POST", "/admin/force-rules"), ("GET", "/admin/force-rules/{id}"),
-            ("DELETE", "/admin/force-rules/{id}"), ("PUT", "/admin/force-rules/{id}/{verb}"),
-            ("POST", "/admin/force-rules/cleanup"),
-        ]
-        return calls.map { method, path in
-            HTTPRoute(
-                method, path, maxBodyBytes: QueryRoutes.bodyLimitBytes,
-                admit: { access.refuseHost($0) ?? access.refuseToken($0) },
-                handle: { _, responder in
-                    _ = responder.answer(Envelope.failure(404, "force rules are not in this version"))
-                })
-        }
+        ] + queryRoutes + ForceRuleRoutes(access: access, book: services.forceRules).all
     }
 
     private var queryRoutes: [HTTPRoute] {

@@ -1,5 +1,7 @@
 public import JSON
 public import QueryEngine
+public import Sampling
+public import StateStores
 public import TraceModel
 
 /// What the admin port shows, answered by whoever wires the program. Every call returns at once.
@@ -9,17 +11,20 @@ public struct AdminServices: Sendable {
     public var store: any StoreReporting
     /// Nil where there is no table to ask.
     public var queries: QueryEngine?
+    /// Nil where they are switched off.
+    public var forceRules: ForceRuleBook?
     /// The Prometheus page for an `Accept` header.
     public var metricsPage: @Sendable (_ accept: String?) -> MetricsPage
 
     public init(
         health: any HealthReporting, decisions: any DecisionLookup, store: any StoreReporting, queries: QueryEngine?,
-        metricsPage: @escaping @Sendable (_ accept: String?) -> MetricsPage
+        forceRules: ForceRuleBook? = nil, metricsPage: @escaping @Sendable (_ accept: String?) -> MetricsPage
     ) {
         self.health = health
         self.decisions = decisions
         self.store = store
         self.queries = queries
+        self.forceRules = forceRules
         self.metricsPage = metricsPage
     }
 }
@@ -105,6 +110,8 @@ public struct HealthReport: Sendable {
 /// The newest decisions, from a bounded memory.
 public protocol DecisionLookup: Sendable {
     func decision(about traceID: TraceID) -> DecisionReport?
+    /// Most decisions that are remembered.
+    var rememberedDecisionCount: Int { get }
     /// Newest first.
     func recentDecisions(limit: Int) -> [DecisionReport]
 }
@@ -115,11 +122,14 @@ public struct DecisionReport: Sendable {
         public var policy: String
         public var vote: String
         public var explanation: String
+        /// The spans and values that made it vote so.
+        public var evidence: [VoteEvidence]
 
-        public init(policy: String, vote: String, explanation: String) {
+        public init(policy: String, vote: String, explanation: String, evidence: [VoteEvidence] = []) {
             self.policy = policy
             self.vote = vote
             self.explanation = explanation
+            self.evidence = evidence
         }
     }
 
@@ -133,10 +143,13 @@ public struct DecisionReport: Sendable {
     public var spanCount: Int
     public var explanation: String
     public var votes: [Vote]
+    /// What made the policy or force rule that is credited want the trace, or not want it.
+    public var evidence: [VoteEvidence]
 
     public init(
         traceID: TraceID, decision: Decision, cause: RipeCause, firstSpanMilliseconds: Int64,
-        lastSpanMilliseconds: Int64, decidedMilliseconds: Int64, spanCount: Int, explanation: String, votes: [Vote]
+        lastSpanMilliseconds: Int64, decidedMilliseconds: Int64, spanCount: Int, explanation: String, votes: [Vote],
+        evidence: [VoteEvidence] = []
     ) {
         self.traceID = traceID
         self.decision = decision
@@ -147,6 +160,7 @@ public struct DecisionReport: Sendable {
         self.spanCount = spanCount
         self.explanation = explanation
         self.votes = votes
+        self.evidence = evidence
     }
 }
 

@@ -1,5 +1,6 @@
 internal import HTTPServer
 internal import JSON
+internal import Sampling
 internal import Telemetry
 internal import TraceModel
 
@@ -17,7 +18,10 @@ struct DecisionRoutes {
             return Envelope.failure(400, "a trace id has 32 hexadecimal digits")
         }
         guard let report = decisions.decision(about: traceID) else {
-            return Envelope.failure(404, "no decision about \(traceID) is remembered: undecided, unknown or too old")
+            return Envelope.failure(
+                404,
+                "no decision about \(traceID) is remembered: it is undecided, or was never seen here, or is not among "
+                    + "the newest \(decisions.rememberedDecisionCount) decisions since the start")
         }
         return Envelope.success(Self.json(report))
     }
@@ -38,7 +42,7 @@ struct DecisionRoutes {
         let votes: [JSONValue] = report.votes.map { vote in
             [
                 "policy": .string(vote.policy), "vote": .string(vote.vote),
-                "explanation": .string(vote.explanation),
+                "explanation": .string(vote.explanation), "evidence": .array(vote.evidence.map(json)),
             ]
         }
         return [
@@ -48,11 +52,22 @@ struct DecisionRoutes {
             "policy": report.decision.policy.isEmpty ? .null : .string(report.decision.policy),
             "adjusted_count": .double(report.decision.adjustedCount),
             "explanation": .string(report.explanation), "votes": .array(votes),
+            "evidence": .array(report.evidence.map(json)),
             "first_span_at": .string(Timestamp.text(milliseconds: report.firstSpanMilliseconds)),
             "last_span_at": .string(Timestamp.text(milliseconds: report.lastSpanMilliseconds)),
             "decided_at": .string(Timestamp.text(milliseconds: report.decidedMilliseconds)),
             "ripe_because": .string(report.cause.description), "span_count": .integer(Int64(report.spanCount)),
             "policy_version": JSONValue(report.decision.policyVersion),
+        ]
+    }
+
+    /// What a piece does not have is null: a value of the whole trace has no span.
+    private static func json(_ piece: VoteEvidence) -> JSONValue {
+        [
+            "part": piece.part.isEmpty ? .null : .string(piece.part), "subject": .string(piece.subject.description),
+            "span_id": piece.spanID.map { .string($0.description) } ?? .null,
+            "span_name": piece.spanID == nil ? .null : .string(piece.spanName), "key": .string(piece.key),
+            "value": piece.subject == .absence ? .null : .string(piece.value), "text": .string(piece.description),
         ]
     }
 }

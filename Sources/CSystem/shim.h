@@ -35,6 +35,10 @@ static inline int tss_thread_set_name(const char *name) {
 static inline int tss_accept_cloexec(int descriptor) {
     return accept4(descriptor, NULL, NULL, SOCK_CLOEXEC);
 }
+// O_DIRECT without _GNU_SOURCE: glibc's <bits/fcntl-linux.h> always has __O_DIRECT.
+static inline int tss_open_direct(const char *path, int flags, mode_t mode) {
+    return open(path, flags | O_CLOEXEC | __O_DIRECT, mode);
+}
 static inline int tss_pidfd_open(pid_t process) {
     return (int)syscall(SYS_pidfd_open, process, 0);
 }

@@ -13,7 +13,8 @@ public enum Program {
             Apache Iceberg table, and says why for every one.
             """,
         commands: [
-            ServeCommand.declaration, ProduceCommand.declaration, QueryCommand.declaration, DemoCommand.declaration,
+            ServeCommand.declaration, ProduceCommand.declaration, QueryCommand.declaration, RulesCommand.declaration,
+            DemoCommand.declaration,
             Command("completion", "Print the script that teaches bash this program's words"),
             Command("version", "Print the version"),
         ])
@@ -48,10 +49,11 @@ public enum Program {
             Terminal.error(error.description)
             return UsageError.exitCode
         }
-        switch parsed.path.last {
+        switch parsed.path.dropFirst().first {
         case "serve": return ServeCommand.run(parsed)
         case "produce": return ProduceCommand.run(parsed)
         case "query": return QueryCommand.run(parsed)
+        case "rules": return RulesCommand.run(parsed)
         case "demo": return DemoCommand.run(parsed)
         case "completion": print(declaration.bashCompletion, terminator: "")
         default: print("tss \(version)")

@@ -118,12 +118,16 @@ struct AnswerTable {
     }
 
     private static func cell(_ value: JSONValue) -> String {
-        let text: String =
-            switch value {
-            case .null: ""
-            case .string(let text): text.map { $0.isNewline || $0 == "\t" ? " " : String($0) }.joined()
-            default: (try? value.serialized()) ?? ""
-            }
+        switch value {
+        case .null: ""
+        case .string(let text): line(text)
+        default: line((try? value.serialized()) ?? "")
+        }
+    }
+
+    /// A text as it fits into a line.
+    static func line(_ text: String) -> String {
+        let text = text.map { $0.isNewline || $0 == "\t" ? " " : String($0) }.joined()
         return text.count <= widthLimit ? text : text.prefix(widthLimit - 1) + "…"
     }
 }

@@ -1,4 +1,6 @@
 internal import HTTPServer
+internal import JSON
+internal import OTLPJSON
 internal import OTLPWire
 internal import Pipeline
 internal import ProtobufWriter
@@ -7,37 +9,37 @@ internal import Threads
 
 /// `POST /v1/traces`
 struct ExportRoute: Sendable {
-    static let mediaType = "application/x-protobuf"
-
     let ingest: any IngestPort
     let metrics: EntranceMetrics
     let badBodies: BadBodies
     let logger: Logger
+    /// Largest request after decompression.
+    let maxBodyBytes: Int
 
     /// Before the body is read.
     func admit(_ head: HTTPRequestHead) -> HTTPResponse? {
-        switch head.contentType {
-        case Self.mediaType: nil
-        case "application/json":
-            StatusAnswer.response(415, "OTLP/JSON is not in this version: send application/x-protobuf")
-        case let type:
-            StatusAnswer.response(415, "content type \(type ?? "(none)") is not \(Self.mediaType)")
-        }
+        guard Encoding(head) == nil else { return nil }
+        return StatusAnswer.response(
+            415, "content type \(head.contentType ?? "(none)") is neither application/x-protobuf nor application/json")
     }
 
     /// The whole request, on the server's thread: nothing here blocks.
     func handle(_ request: HTTPRequest, _ responder: Responder) {
         let startedAt = MonotonicInstant.now
+        let encoding = Encoding(request.head) ?? .protobuf
         metrics.otlpReceivedBytes.add(request.receivedBytes)
         metrics.otlpDecodedBytes.add(request.body.count)
+        let body: [UInt8]
         let summary: MessageSummary
-        do throws(WireError) {
-            summary = try MessageValidator.validate(request.body.span.bytes)
+        do {
+            // From here on all is protobuf: the log, what reads it, and the identity of a span by its message.
+            body = encoding == .json ? try TracesJSON.protobuf(request.body, limitBytes: maxBodyBytes) : request.body
+            summary = try MessageValidator.validate(body.span.bytes)
         } catch {
-            refuse(request, error, responder)
+            refuse(request, encoding, "\(error)", responder)
             return
         }
-        let answer = Self.success(rejected: summary.rejectedCount)
+        let answer = Self.success(rejected: summary.rejectedCount, encoding)
         // `spanCount` is of usable spans alone: one of them is enough to need the log.
         guard summary.spanCount > 0 else {
             metrics.spansRejected[.invalidID].add(summary.rejectedCount)
@@ -45,7 +47,7 @@ struct ExportRoute: Sendable {
             return
         }
         metrics.otlpParkedRequests.add(1)
-        let admission = ingest.offer(request.body) { [metrics] result in
+        let admission = ingest.offer(body) { [metrics] result in
             metrics.otlpParkedRequests.add(-1)
             switch result {
             case .durable:
@@ -54,38 +56,57 @@ struct ExportRoute: Sendable {
                 metrics.otlpRequestDuration.observe(.now - startedAt)
                 responder.answer(answer)
             case .unavailable(let seconds, let cause):
-                responder.answer(Self.unavailable(cause, seconds))
+                responder.answer(Self.unavailable(cause, seconds, encoding))
             }
         }
         if case .busy(let seconds, let cause) = admission {
             metrics.otlpParkedRequests.add(-1)
-            responder.answer(Self.unavailable(cause, seconds))
+            responder.answer(Self.unavailable(cause, seconds, encoding))
         }
     }
 
-    private func refuse(_ request: HTTPRequest, _ error: WireError, _ responder: Responder) {
-        metrics.decodeErrors[.otlpProtobuf].add(1)
-        badBodies.keep(request.body, peer: request.head.peer, message: error.description)
+    private func refuse(_ request: HTTPRequest, _ encoding: Encoding, _ message: String, _ responder: Responder) {
+        metrics.decodeErrors[encoding == .json ? .otlpJSON : .otlpProtobuf].add(1)
+        badBodies.keep(request.body, peer: request.head.peer, message: message)
         logger.debug(
-            "request body does not decode",
-            metadata: ["peer": "\(request.head.peer)", "error": "\(error.description)"])
-        responder.answer(StatusAnswer.response(400, error.description))
+            "request body does not decode", metadata: ["peer": "\(request.head.peer)", "error": "\(message)"])
+        responder.answer(StatusAnswer.response(400, message, encoding))
     }
 
-    /// `ExportTraceServiceResponse`, with `partial_success` (field 1) when spans were refused.
-    private static func success(rejected: Int) -> HTTPResponse {
-        var writer = MessageWriter()
-        if rejected > 0 {
-            writer.message(1) { partial in
-                partial.int(1, Int64(rejected))
-                partial.string(
-                    2, "\(rejected) spans have no valid trace id (16 bytes) or span id (8 bytes), not all zero")
+    /// `ExportTraceServiceResponse`, with `partial_success` when spans were refused.
+    private static func success(rejected: Int, _ encoding: Encoding) -> HTTPResponse {
+        let message = "\(rejected) spans have no valid trace id (16 bytes) or span id (8 bytes), not all zero"
+        switch encoding {
+        case .protobuf:
+            var writer = MessageWriter()
+            if rejected > 0 {
+                writer.message(1) { partial in
+                    partial.int(1, Int64(rejected))
+                    partial.string(2, message)
+                }
             }
+            return HTTPResponse(status: 200, contentType: encoding.mediaType, body: writer.bytes)
+        case .json:
+            var writer = JSONWriter()
+            writer.beginObject()
+            if rejected > 0 {
+                writer.key("partialSuccess")
+                writer.beginObject()
+                writer.key("rejectedSpans")
+                // An int64 is a text in proto3's JSON.
+                writer.string("\(rejected)")
+                writer.key("errorMessage")
+                writer.string(message)
+                writer.endObject()
+            }
+            writer.endObject()
+            return HTTPResponse(status: 200, contentType: encoding.mediaType, body: writer.bytes)
         }
-        return HTTPResponse(status: 200, contentType: mediaType, body: writer.bytes)
     }
 
-    private static func unavailable(_ cause: BusyCause, _ retryAfterSeconds: Int) -> HTTPResponse {
+    private static func unavailable(
+        _ cause: BusyCause, _ retryAfterSeconds: Int, _ encoding: Encoding
+    ) -> HTTPResponse {
         let (status, message): (Int, String) =
             switch cause {
             case .queueFull: (429, "too many requests wait to be written")
@@ -93,17 +114,46 @@ struct ExportRoute: Sendable {
             case .diskFailed: (503, "the disk refuses writes")
             case .notServing: (503, "starting or shutting down")
             }
-        return StatusAnswer.response(status, message, retryAfterSeconds: retryAfterSeconds)
+        return StatusAnswer.response(status, message, encoding, retryAfterSeconds: retryAfterSeconds)
     }
 }
 
-/// An answer that is no success: `google.rpc.Status` as protobuf, as OTLP/HTTP wants it.
+/// How a request is written, and so its answer.
+enum Encoding: String, Sendable {
+    case protobuf = "application/x-protobuf"
+    case json = "application/json"
+
+    /// Nil when the request is written in neither.
+    init?(_ head: HTTPRequestHead) {
+        self.init(rawValue: head.contentType ?? "")
+    }
+
+    var mediaType: String { rawValue }
+}
+
+/// An answer that is no success: `google.rpc.Status` in the request's encoding, as OTLP/HTTP wants it.
 enum StatusAnswer {
-    static func response(_ status: Int, _ message: String, retryAfterSeconds: Int? = nil) -> HTTPResponse {
-        var writer = MessageWriter()
-        writer.int(1, code(of: status))
-        writer.string(2, message)
-        var response = HTTPResponse(status: status, contentType: ExportRoute.mediaType, body: writer.bytes)
+    static func response(
+        _ status: Int, _ message: String, _ encoding: Encoding = .protobuf, retryAfterSeconds: Int? = nil
+    ) -> HTTPResponse {
+        let body: [UInt8]
+        switch encoding {
+        case .protobuf:
+            var writer = MessageWriter()
+            writer.int(1, code(of: status))
+            writer.string(2, message)
+            body = writer.bytes
+        case .json:
+            var writer = JSONWriter()
+            writer.beginObject()
+            writer.key("code")
+            writer.integer(code(of: status))
+            writer.key("message")
+            writer.string(message)
+            writer.endObject()
+            body = writer.bytes
+        }
+        var response = HTTPResponse(status: status, contentType: encoding.mediaType, body: body)
         if let retryAfterSeconds { response.headers.add("Retry-After", "\(retryAfterSeconds)") }
         return response
     }

@@ -25,12 +25,15 @@ public final class OTLPServer: Sendable {
         logger: Logger
     ) throws(HTTPServerError) {
         badBodies = BadBodies()
-        let export = ExportRoute(ingest: ingest, metrics: metrics, badBodies: badBodies, logger: logger)
+        let export = ExportRoute(
+            ingest: ingest, metrics: metrics, badBodies: badBodies, logger: logger,
+            maxBodyBytes: maxBodyBytes)
         var options = options
-        options.refusal = { refusal, _ in
+        options.refusal = { refusal, head in
             if refusal.cause == .badEncoding { metrics.decodeErrors[.gzip].add(1) }
             return StatusAnswer.response(
-                refusal.status, refusal.message, retryAfterSeconds: refusal.retryAfterSeconds)
+                refusal.status, refusal.message, head.flatMap(Encoding.init) ?? .protobuf,
+                retryAfterSeconds: refusal.retryAfterSeconds)
         }
         let route = HTTPRoute(
             "POST", "/v1/traces", maxBodyBytes: maxBodyBytes, admit: export.admit, handle: export.handle)

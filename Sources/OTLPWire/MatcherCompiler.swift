@@ -1,122 +1,62 @@
-/// Makes the tables of a `MatcherProgram`.
-struct MatcherCompiler {
-    private(set) var spanKeys = ByteStringTable([])
-    private(set) var resourceKeys = ByteStringTable([])
-    private(set) var checks: [MatcherProgram.Check] = []
-    private(set) var fieldChecks: [(field: MatcherField, range: Range<Int>)] = []
-    private(set) var operands: [UInt8] = []
-    private(set) var sets: [ByteStringTable] = []
-    private(set) var clauses: [MatcherProgram.Clause] = []
-    private(set) var triggered: [Range<Int>] = []
-    private(set) var triggers = TermSet()
-    private(set) var untriggered: [MatcherProgram.Clause] = []
-    private(set) var resourceClauses: [MatcherProgram.Clause] = []
+internal import TraceModel
 
-    /// The alternatives of every distinct term; negation belongs to the clause.
-    private var terms: [Set<MatcherTest>] = []
-    private var termIndexes: [Set<MatcherTest>: Int] = [:]
+/// Makes the tables of a `MatcherProgram`: terms and clauses here, tests in `MatcherCompiler+Checks.swift`.
+struct MatcherCompiler {
+    var program = MatcherProgram()
+    /// The alternatives of every distinct term of clauses with bits; negation belongs to the clause.
+    private(set) var terms = TermNumbers()
+    /// The same of force rules.
+    private(set) var forceTerms = TermNumbers()
 
     init(_ source: [MatcherClause]) throws(MatcherProgramError) {
-        guard source.count <= MatcherProgram.clauseLimit else { throw .tooManyClauses }
-        var compiled: [MatcherProgram.Clause] = []
+        var clauses: [MatcherProgram.Clause] = []
+        var rules: [ForceRules.Source] = []
         for clause in source {
-            compiled.append(try compile(clause))
+            switch clause.effect {
+            case .bit(let bit): clauses.append(try compile(clause.terms, bit: bit))
+            case .forceRule(let rank): rules.append(try compile(clause.terms, rank: rank))
+            }
         }
-        try compileChecks()
-        arrange(compiled)
+        guard clauses.count <= MatcherProgram.clauseLimit else { throw .tooManyClauses }
+        guard rules.count <= MatcherProgram.forceRuleLimit else { throw .tooManyForceRules }
+        try compileTests()
+        arrange(clauses)
+        program.forceRules.arrange(rules, isOfResource: forceTerms.list.map(\.isOfResource))
+        program.isEmpty = source.isEmpty
     }
 
     private mutating func compile(
-        _ clause: MatcherClause
+        _ source: [MatcherTerm], bit: Int
     ) throws(MatcherProgramError) -> MatcherProgram.Clause {
-        guard (0..<MatcherProgram.bitCount).contains(clause.bit) else {
-            throw .bitOutOfRange(clause.bit)
-        }
-        var compiled = MatcherProgram.Clause(
-            required: TermSet(), forbidden: TermSet(), bits: 1 << UInt64(clause.bit))
-        for term in clause.terms {
-            let index = try index(of: Set(term.anyOf))
+        guard (0..<MatcherProgram.bitCount).contains(bit) else { throw .bitOutOfRange(bit) }
+        var clause = MatcherProgram.Clause(bits: 1 << UInt64(bit))
+        for term in source {
+            let number = terms.number(of: term)
+            guard number < MatcherProgram.termLimit else { throw .tooManyTerms }
             if term.isNegated {
-                compiled.forbidden.insert(index)
+                clause.forbidden.insert(number)
             } else {
-                compiled.required.insert(index)
+                clause.required.insert(number)
             }
         }
-        return compiled
-    }
-
-    private mutating func index(of term: Set<MatcherTest>) throws(MatcherProgramError) -> Int {
-        if let known = termIndexes[term] { return known }
-        guard terms.count < MatcherProgram.termLimit else { throw .tooManyTerms }
-        terms.append(term)
-        termIndexes[term] = terms.count - 1
-        return terms.count - 1
-    }
-
-    // MARK: Checks
-
-    /// Collects equal tests of all terms into one check each, those of one subject together.
-    private mutating func compileChecks() throws(MatcherProgramError) {
-        var termsOfTest: [MatcherTest: TermSet] = [:]
-        for (index, term) in terms.enumerated() {
-            for test in term { termsOfTest[test, default: TermSet()].insert(index) }
-        }
-        var testsOfSubject: [MatcherSubject: [MatcherTest]] = [:]
-        for test in termsOfTest.keys { testsOfSubject[test.subject, default: []].append(test) }
-
-        var spanEntries: [(string: [UInt8], values: Range<Int>)] = []
-        var resourceEntries: [(string: [UInt8], values: Range<Int>)] = []
-        for (subject, tests) in testsOfSubject {
-            let first = checks.count
-            for test in tests {
-                checks.append(compile(test.condition, terms: termsOfTest[test] ?? TermSet()))
-            }
-            let range = first..<checks.count
-            switch subject {
-            case .spanAttribute(let key): spanEntries.append((key, range))
-            case .resourceAttribute(let key): resourceEntries.append((key, range))
-            case .field(let field):
-                guard tests.allSatisfy({ field.accepts($0.condition) }) else {
-                    throw .conditionOfAnotherType(field)
-                }
-                fieldChecks.append((field, range))
-            }
-        }
-        spanKeys = ByteStringTable(spanEntries)
-        resourceKeys = ByteStringTable(resourceEntries)
+        return clause
     }
 
     private mutating func compile(
-        _ condition: MatcherCondition, terms: TermSet
-    ) -> MatcherProgram.Check {
-        switch condition {
-        case .exists: return .init(operation: .exists, terms: terms)
-        case .equals(let text): return check(.equals, text, terms)
-        case .hasPrefix(let text): return check(.hasPrefix, text, terms)
-        case .hasSuffix(let text): return check(.hasSuffix, text, terms)
-        case .contains(let text): return check(.contains, text, terms)
-        case .isIn(let texts):
-            sets.append(ByteStringTable(texts.map { (string: $0, values: 0..<1) }))
-            return .init(operation: .isIn, terms: terms, set: sets.count - 1)
-        case .isBool(let value): return .init(operation: .isBool, terms: terms, lower: value ? 1 : 0)
-        case .intIn(let range):
-            return .init(
-                operation: .intIn, terms: terms, lower: range.lowerBound, upper: range.upperBound)
-        case .doubleIn(let range):
-            return .init(
-                operation: .doubleIn, terms: terms,
-                lower: Int64(bitPattern: range.lowerBound.bitPattern),
-                upper: Int64(bitPattern: range.upperBound.bitPattern))
+        _ source: [MatcherTerm], rank: UInt16
+    ) throws(MatcherProgramError) -> ForceRules.Source {
+        guard rank != SpanRecord.noForceRule else { throw .rankOutOfRange(rank) }
+        guard source.count <= MatcherProgram.forceRuleTermLimit else { throw .tooManyForceRuleTerms(rank) }
+        var rule = ForceRules.Source(rank: rank)
+        for term in source {
+            let number = forceTerms.number(of: term)
+            if term.isNegated {
+                rule.forbidden.insert(number)
+            } else {
+                rule.required.insert(number)
+            }
         }
-    }
-
-    private mutating func check(
-        _ operation: MatcherProgram.Operation, _ text: [UInt8], _ terms: TermSet
-    ) -> MatcherProgram.Check {
-        let start = operands.count
-        operands.append(contentsOf: text)
-        return .init(
-            operation: operation, terms: terms, operandStart: start, operandEnd: operands.count)
+        return rule
     }
 
     // MARK: Clauses
@@ -124,59 +64,54 @@ struct MatcherCompiler {
     /// Sorts the clauses by what has to be known before they can hold.
     private mutating func arrange(_ compiled: [MatcherProgram.Clause]) {
         var resourceTerms = TermSet()
-        for (index, term) in terms.enumerated() where term.allSatisfy(\.subject.isResource) {
+        for (index, term) in terms.list.enumerated() where term.isOfResource {
             resourceTerms.insert(index)
         }
-        var byTrigger: [[MatcherProgram.Clause]] = Array(repeating: [], count: terms.count)
+        var byTrigger: [[MatcherProgram.Clause]] = Array(repeating: [], count: terms.list.count)
         for clause in compiled {
             if resourceTerms.isSuperset(of: clause.required | clause.forbidden) {
-                resourceClauses.append(clause)
+                program.resourceClauses.append(clause)
             } else if let trigger = trigger(of: clause, avoiding: resourceTerms) {
                 byTrigger[trigger].append(clause)
             } else {
-                untriggered.append(clause)
+                program.untriggered.append(clause)
             }
         }
         for (term, group) in byTrigger.enumerated() {
-            triggered.append(clauses.count..<(clauses.count + group.count))
-            clauses.append(contentsOf: group)
-            if !group.isEmpty { triggers.insert(term) }
+            let first = program.clauses.count
+            program.triggered.append(first..<(first + group.count))
+            program.clauses.append(contentsOf: group)
+            if !group.isEmpty { program.triggers.insert(term) }
         }
     }
 
     /// A required term, of the span if there is one: those of the resource hold for span after span.
     private func trigger(of clause: MatcherProgram.Clause, avoiding resourceTerms: TermSet) -> Int? {
-        let required = terms.indices.filter(clause.required.contains)
+        let required = terms.list.indices.filter(clause.required.contains)
         return required.first { !resourceTerms.contains($0) } ?? required.first
     }
 }
 
-extension MatcherSubject {
-    fileprivate var isResource: Bool {
-        if case .resourceAttribute = self { return true }
-        return false
+/// Terms in the order in which they were first met, equal ones once.
+struct TermNumbers {
+    private(set) var list: [Set<MatcherTest>] = []
+    private var numbers: [Set<MatcherTest>: Int] = [:]
+
+    mutating func number(of term: MatcherTerm) -> Int {
+        let tests = Set(term.anyOf)
+        if let known = numbers[tests] { return known }
+        list.append(tests)
+        numbers[tests] = list.count - 1
+        return list.count - 1
     }
 }
 
-extension MatcherField {
-    /// Whether a value of the field's type can satisfy the condition.
-    func accepts(_ condition: MatcherCondition) -> Bool {
-        switch (self, condition) {
-        case (_, .exists): true
-        case (.isRoot, .isBool): true
-        case (.statusCode, .intIn), (.kind, .intIn), (.durationNanoseconds, .intIn), (.flags, .intIn):
-            true
-        case (.name, let text), (.statusMessage, let text), (.traceState, let text): text.isText
-        default: false
-        }
-    }
-}
-
-extension MatcherCondition {
-    fileprivate var isText: Bool {
-        switch self {
-        case .equals, .isIn, .hasPrefix, .hasSuffix, .contains: true
-        case .exists, .isBool, .intIn, .doubleIn: false
+extension Set<MatcherTest> {
+    /// Whether no test looks at the span.
+    fileprivate var isOfResource: Bool {
+        allSatisfy { test in
+            if case .resourceAttribute = test.subject { return true }
+            return false
         }
     }
 }

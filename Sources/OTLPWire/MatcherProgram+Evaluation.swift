@@ -1,23 +1,19 @@
-import TraceModel
-
-/// A value to be matched: a scalar `AnyValue`, or one of the span's fields.
-struct MatcherValue {
-    var kind: AttributeKind = .empty
-    /// Of a string or bytes.
-    var start = 0
-    var end = 0
-    /// Of a bool, an int or a double.
-    var bits: UInt64 = 0
-}
+internal import Patterns
+internal import TraceModel
 
 extension MatcherProgram {
-    /// Adds the terms that the checks of `range` find true of the value.
+    /// Adds the terms that the checks of `range` find true of the value: the one place that evaluates.
     func run(
         _ range: Range<Int>, on value: MatcherValue, in bytes: borrowing RawSpan,
-        into hits: inout TermSet
+        into hits: inout MatcherHits
     ) {
-        for index in range where holds(checks[index], value, in: bytes) {
-            hits.formUnion(checks[index].terms)
+        for index in range {
+            switch checks[index].operation {
+            case .texts, .numbers, .patterns, .traceStates:
+                runGroup(checks[index], on: value, in: bytes, into: &hits)
+            default:
+                if holds(checks[index], value, in: bytes) { hits.insert(checks[index].effects, self) }
+            }
         }
     }
 
@@ -34,28 +30,84 @@ extension MatcherProgram {
             value.kind == .double
                 && Double(bitPattern: value.bits) >= Double(bitPattern: UInt64(bitPattern: check.lower))
                 && Double(bitPattern: value.bits) <= Double(bitPattern: UInt64(bitPattern: check.upper))
+        case .texts, .numbers, .patterns, .traceStates: preconditionFailure("groups are run, and hold in part")
         }
     }
+
+    // MARK: Groups
+
+    @inline(never)
+    private func runGroup(
+        _ check: Check, on value: MatcherValue, in bytes: borrowing RawSpan, into hits: inout MatcherHits
+    ) {
+        if check.operation == .numbers {
+            guard let number = MatcherNumber(value, in: bytes) else { return }
+            for index in check.start..<check.end where numberTests[index].range.contains(number) {
+                hits.insert(numberTests[index].effects, self)
+            }
+            return
+        }
+        guard value.kind == .string else { return }
+        switch check.operation {
+        case .texts:
+            guard let found = texts[check.table].values(bytes, from: value.start, to: value.end) else { return }
+            for index in found { hits.insert(textEffects[index], self) }
+        case .patterns: runPatterns(check, on: value, in: bytes, into: &hits)
+        default: runTraceStates(check, on: value, in: bytes, into: &hits)
+        }
+    }
+
+    /// Patterns live in `patternSets`, and so does the program in whoever scans with it: nothing is retained here.
+    private func runPatterns(
+        _ check: Check, on value: MatcherValue, in bytes: borrowing RawSpan, into hits: inout MatcherHits
+    ) {
+        if let filter = patternFilters[check.table],
+            !filter.mayMatch(bytes, from: value.start, to: value.end)
+        {
+            return
+        }
+        for index in check.start..<check.end {
+            let test = patternTests[index]
+            if test.pattern.matches(bytes, from: value.start, to: value.end) { hits.insert(test.effects, self) }
+        }
+    }
+
+    private func runTraceStates(
+        _ check: Check, on value: MatcherValue, in bytes: borrowing RawSpan, into hits: inout MatcherHits
+    ) {
+        let range = ByteRange(from: value.start, to: value.end)
+        guard value.end > value.start, let members = TraceStateMembers(bytes, range) else { return }
+        for index in check.start..<check.end {
+            let test = traceStateTests[index]
+            let found = members.valueRange(
+                of: operands.span.bytes, from: test.start, count: test.end - test.start, in: bytes)
+            guard let found else { continue }
+            let values = texts[test.table].values(bytes, from: found.lowerBound, to: found.upperBound)
+            if values != nil { hits.insert(test.effects, self) }
+        }
+    }
+
+    // MARK: Texts
 
     private func textHolds(
         _ check: Check, _ value: MatcherValue, in bytes: borrowing RawSpan
     ) -> Bool {
         if check.operation == .isIn {
-            return sets[check.set].values(bytes, from: value.start, to: value.end) != nil
+            return texts[check.table].values(bytes, from: value.start, to: value.end) != nil
         }
         let operand = operands.span.bytes
-        let count = check.operandEnd - check.operandStart
+        let count = check.end - check.start
         guard value.end - value.start >= count else { return false }
         switch check.operation {
         case .equals:
             guard value.end - value.start == count else { return false }
-            return equal(bytes, at: value.start, operand, at: check.operandStart, count: count)
+            return equal(bytes, at: value.start, operand, at: check.start, count: count)
         case .hasPrefix:
-            return equal(bytes, at: value.start, operand, at: check.operandStart, count: count)
+            return equal(bytes, at: value.start, operand, at: check.start, count: count)
         case .hasSuffix:
-            return equal(bytes, at: value.end - count, operand, at: check.operandStart, count: count)
+            return equal(bytes, at: value.end - count, operand, at: check.start, count: count)
         default:
-            return contains(operand, from: check.operandStart, count: count, value, in: bytes)
+            return contains(operand, from: check.start, count: count, value, in: bytes)
         }
     }
 
@@ -127,129 +179,11 @@ extension MatcherProgram {
         for clause in resourceClauses where clause.holds(hits) { bits |= clause.bits }
         return bits
     }
-
-    // MARK: Attributes
-
-    /// Runs the checks on the attributes of a resource.
-    ///
-    /// - Parameter range: The body of a `Resource`.
-    func match(
-        resource range: ByteRange, in bytes: borrowing RawSpan, limits: WireLimits
-    ) throws(WireError) -> TermSet {
-        var hits = TermSet()
-        guard !resourceKeys.isEmpty else { return hits }
-        var cursor = WireCursor(range, limits: limits)
-        while let field = try cursor.next(in: bytes) {
-            guard field.number == 1 else { continue }  // attributes
-            let attribute = try field.rangeValue()
-            match(
-                attribute: attribute.lowerBound, to: attribute.upperBound, keys: resourceKeys,
-                in: bytes, into: &hits)
-        }
-        return hits
-    }
-
-    /// Runs the checks on one attribute. One that is not well-formed matches nothing; whether the
-    /// message is refused for it is the validation's matter, not that of the program at work.
-    ///
-    /// - Parameter start: Of the body of the `KeyValue`.
-    @inline(never)
-    func match(
-        attribute start: Int, to end: Int, keys: ByteStringTable, in bytes: borrowing RawSpan,
-        into hits: inout TermSet
-    ) {
-        guard let attribute = try? MatcherAttribute(from: start, to: end, in: bytes) else { return }
-        guard
-            let range = keys.values(bytes, from: attribute.keyStart, to: attribute.keyEnd)
-        else { return }
-        run(range, on: attribute.value, in: bytes, into: &hits)
-    }
 }
 
 extension MatcherProgram.Clause {
     @inline(__always)
     func holds(_ hits: TermSet) -> Bool {
         hits.isSuperset(of: required) && hits.isDisjoint(with: forbidden)
-    }
-}
-
-/// Key and value of a `KeyValue` in whatever order; of several keys the first counts.
-struct MatcherAttribute {
-    var keyStart = 0
-    var keyEnd = 0
-    var value = MatcherValue()
-
-    init(from start: Int, to end: Int, in bytes: borrowing RawSpan) throws(WireError) {
-        var hasKey = false
-        var cursor = WireCursor(from: start, to: end)
-        while let field = try cursor.next(in: bytes) {
-            guard field.number == 1, !hasKey else { continue }
-            let key = try field.rangeValue()
-            keyStart = key.lowerBound
-            keyEnd = key.upperBound
-            hasKey = true
-        }
-        try value.mergeAttribute(from: start, to: end, in: bytes)
-    }
-}
-
-extension MatcherValue {
-    /// Reads the value among the fields of a `KeyValue`, or among those behind its key.
-    @inline(__always)
-    mutating func mergeAttribute(
-        from start: Int, to end: Int, in bytes: borrowing RawSpan
-    ) throws(WireError) {
-        if readWholeText(from: start, to: end, in: bytes) { return }
-        try mergeFields(from: start, to: end, in: bytes)
-    }
-
-    /// Takes a value that is one string of up to 125 bytes and nothing else, as most are.
-    ///
-    ///     12 v 0A n text…
-    @inline(__always)
-    private mutating func readWholeText(
-        from start: Int, to end: Int, in bytes: borrowing RawSpan
-    ) -> Bool {
-        guard end &- start >= 4 else { return false }
-        let head = bytes.word32(at: start)
-        let count = Int(head >> 24)
-        guard head & 0x80FF_80FF == 0x000A_0012, start &+ 4 &+ count == end,
-            Int(head >> 8 & 0xFF) == count &+ 2
-        else { return false }
-        self = MatcherValue(kind: .string, start: start &+ 4, end: end)
-        return true
-    }
-
-    @inline(never)
-    private mutating func mergeFields(
-        from start: Int, to end: Int, in bytes: borrowing RawSpan
-    ) throws(WireError) {
-        var cursor = WireCursor(from: start, to: end)
-        while let field = try cursor.next(in: bytes) {
-            if field.number == 2 { try merge(try field.rangeValue(), in: bytes) }
-        }
-    }
-
-    /// The last member of the oneof wins, over all occurrences of the value.
-    private mutating func merge(
-        _ range: ByteRange, in bytes: borrowing RawSpan
-    ) throws(WireError) {
-        var cursor = WireCursor(range)
-        while let field = try cursor.next(in: bytes) {
-            switch field.number {
-            case 1: self = MatcherValue(.string, try field.rangeValue())
-            case 2: self = MatcherValue(kind: .bool, bits: try field.varintValue() == 0 ? 0 : 1)
-            case 3: self = MatcherValue(kind: .int, bits: try field.varintValue())
-            case 4: self = MatcherValue(kind: .double, bits: try field.fixed64Value())
-            case 5: self = MatcherValue(.array, try field.rangeValue())
-            case 6: self = MatcherValue(.keyValueList, try field.rangeValue())
-            case 7: self = MatcherValue(.bytes, try field.rangeValue())
-            default: break
-            }
-        }
-    }
-
-    init(_ kind: AttributeKind, _ range: ByteRange) {
-        self.init(kind: kind, start: range.lowerBound, end: range.upperBound)
     }
 }

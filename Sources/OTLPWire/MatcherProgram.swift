@@ -1,31 +1,49 @@
+internal import Patterns
+
 /// Tests over attributes and fields, compiled into flat tables that a scan interprets.
 ///
 /// A value without closures, classes or existentials: an attribute costs a look into a table, and
 /// only one whose key is asked for is read. Clauses hold in stages:
 ///
-///     attribute ─ key table ─▶ checks ─ hold ─▶ terms ─ all of a clause ─▶ bit of `SpanRecord.matches`
+///     attribute ─ key table ─▶ checks ─ hold ─▶ terms ─ all of a clause ─┬▶ bit of `SpanRecord.matches`
+///                                                                        └▶ rank of `SpanRecord.forceRule`
 ///
-/// Checks on a resource run once per resource; clauses that need nothing else set their bits there.
+/// Checks on a resource run once per resource; clauses that need nothing else have their effect there.
 public struct MatcherProgram: Sendable {
     /// Clauses have bits 0 … 63.
     public static let bitCount = 64
-    /// Distinct terms of all clauses.
+    /// Distinct terms of all clauses with bits.
     public static let termLimit = TermSet.capacity
-    /// Clauses, as many as rules and policies may reasonably make.
+    /// Clauses with bits, as many as policies may reasonably make.
     public static let clauseLimit = 4096
+    /// Clauses that are force rules: as many as there may be rules.
+    public static let forceRuleLimit = 1000
+    /// Terms of one force rule: 16 matchers, some of which take several.
+    public static let forceRuleTermLimit = 64
+    /// Distinct patterns, each of which may come to `Pattern.memoryLimitBytes`.
+    public static let patternLimit = 1024
 
-    /// One test, with the terms that hold when it does.
+    /// What follows when a test holds.
+    struct Effects: Sendable {
+        var terms = TermSet()
+        /// Of `forceRules.hits`: the terms of force rules.
+        var firstForceTerm: UInt32 = 0
+        var forceTermCount: UInt32 = 0
+    }
+
+    /// One test, or all tests of one kind of one subject.
     struct Check: Sendable {
         var operation: Operation
-        var terms: TermSet
+        /// Of the test; those of the members of a group are in its table.
+        var effects = Effects()
         /// The bounds of an int or, as bit patterns, of a double; 0 or 1 for a bool.
         var lower: Int64 = 0
         var upper: Int64 = 0
-        /// The text to compare with, in `operands`.
-        var operandStart = 0
-        var operandEnd = 0
-        /// Index into `sets`.
-        var set = 0
+        /// The text to compare with, in `operands`, or the members of a group, in its table.
+        var start = 0
+        var end = 0
+        /// Index into `texts`, or into `patternSets`.
+        var table = 0
     }
 
     enum Operation: UInt8, Sendable {
@@ -38,75 +56,89 @@ public struct MatcherProgram: Sendable {
         case isBool
         case intIn
         case doubleIn
-        // Patterns (RE2) will be one more operation whose operand is an index into a table of
-        // compiled sets beside the program; `MatcherProgram.holds` is the one place that evaluates.
+        /// Group: all `equals` and `isIn`, by one look into a table.
+        case texts
+        /// Group: all `numberIn`, of one reading of the number.
+        case numbers
+        /// Group: all `pattern`, behind one set.
+        case patterns
+        /// Group: all `traceStateHas`, of one reading of the trace state.
+        case traceStates
+    }
+
+    struct NumberTest: Sendable {
+        var range: NumberRange
+        var effects: Effects
+    }
+
+    struct PatternTest: Sendable {
+        /// The owner is in `patternSets`.
+        var pattern: PatternReference
+        var effects: Effects
+    }
+
+    struct TraceStateTest: Sendable {
+        /// The key, in `operands`.
+        var start: Int
+        var end: Int
+        /// The values, in `texts`.
+        var table: Int
+        var effects: Effects
     }
 
     /// A conjunction: all of `required` and none of `forbidden`.
     struct Clause: Sendable {
-        var required: TermSet
-        var forbidden: TermSet
+        var required = TermSet()
+        var forbidden = TermSet()
         var bits: UInt64
     }
 
     /// Keys of span attributes, each with a range of `checks`.
-    let spanKeys: ByteStringTable
+    var spanKeys = ByteStringTable([])
     /// Keys of resource attributes, each with a range of `checks`.
-    let resourceKeys: ByteStringTable
-    let checks: [Check]
+    var resourceKeys = ByteStringTable([])
+    var checks: [Check] = []
     /// For each `MatcherField` its checks.
-    let fieldChecks: [(field: MatcherField, range: Range<Int>)]
+    var fieldChecks: [(field: MatcherField, range: Range<Int>)] = []
     /// Text operands, one after the other.
-    let operands: [UInt8]
-    let sets: [ByteStringTable]
-    /// Clauses that need the span, those of one trigger together.
-    let clauses: [Clause]
-    /// For each term the range of `clauses` that it triggers: their first required term.
-    let triggered: [Range<Int>]
-    /// Terms with a range of clauses.
-    let triggers: TermSet
-    /// Clauses that need the span but require no term: asked for every span.
-    let untriggered: [Clause]
-    /// Clauses over the resource alone.
-    let resourceClauses: [Clause]
+    var operands: [UInt8] = []
+    /// Of groups of texts, each text has a range of `textEffects`.
+    var texts: [ByteStringTable] = []
+    var textEffects: [Effects] = []
+    var numberTests: [NumberTest] = []
+    var patternTests: [PatternTest] = []
+    var traceStateTests: [TraceStateTest] = []
+    /// Owners of what `patternTests` and `patternFilters` refer to.
+    var patternSets: [PatternSet] = []
+    var patternFilters: [PatternSetReference?] = []
 
-    /// The program that sets no bit; scanning with it costs nothing.
+    /// Clauses that need the span, those of one trigger together.
+    var clauses: [Clause] = []
+    /// For each term the range of `clauses` that it triggers: their first required term.
+    var triggered: [Range<Int>] = []
+    /// Terms with a range of clauses.
+    var triggers = TermSet()
+    /// Clauses that need the span but require no term: asked for every span.
+    var untriggered: [Clause] = []
+    /// Clauses over the resource alone.
+    var resourceClauses: [Clause] = []
+    var forceRules = ForceRules()
+
+    /// The program that has no effect; scanning with it costs nothing.
     public static let empty = MatcherProgram()
 
-    /// Whether no span can ever get a bit.
-    public let isEmpty: Bool
+    /// Whether no span can ever get a bit or a force rule.
+    public internal(set) var isEmpty = true
 
-    init() {
-        spanKeys = ByteStringTable([])
-        resourceKeys = ByteStringTable([])
-        checks = []
-        fieldChecks = []
-        operands = []
-        sets = []
-        clauses = []
-        triggered = []
-        triggers = TermSet()
-        untriggered = []
-        resourceClauses = []
-        isEmpty = true
-    }
+    init() {}
 
     /// Compiles clauses; equal terms are evaluated once, however many clauses share them.
     public init(_ clauses: [MatcherClause]) throws(MatcherProgramError) {
-        let compiler = try MatcherCompiler(clauses)
-        spanKeys = compiler.spanKeys
-        resourceKeys = compiler.resourceKeys
-        checks = compiler.checks
-        fieldChecks = compiler.fieldChecks
-        operands = compiler.operands
-        sets = compiler.sets
-        self.clauses = compiler.clauses
-        triggered = compiler.triggered
-        triggers = compiler.triggers
-        untriggered = compiler.untriggered
-        resourceClauses = compiler.resourceClauses
-        isEmpty = clauses.isEmpty
+        self = try MatcherCompiler(clauses).program
     }
+
+    /// How often the automaton of several patterns ran out of its memory and they were asked one by one.
+    public var exhaustedPatternSetCount: UInt64 { patternSets.reduce(0) { $0 + $1.exhaustedCount } }
 }
 
 /// Why clauses make no program.
@@ -117,6 +149,14 @@ public enum MatcherProgramError: Error, Hashable, Sendable {
     case tooManyTerms
     /// More clauses than `MatcherProgram.clauseLimit`.
     case tooManyClauses
-    /// A condition that the field, by its type, can never satisfy.
-    case conditionOfAnotherType(MatcherField)
+    /// `SpanRecord.noForceRule` is no rank.
+    case rankOutOfRange(UInt16)
+    /// More force rules than `MatcherProgram.forceRuleLimit`.
+    case tooManyForceRules
+    /// A force rule, by its rank, of more terms than `MatcherProgram.forceRuleTermLimit`.
+    case tooManyForceRuleTerms(UInt16)
+    /// More distinct patterns than `MatcherProgram.patternLimit`.
+    case tooManyPatterns
+    /// A condition that the subject, by its type, can never satisfy.
+    case conditionOfAnotherType(MatcherSubject)
 }

@@ -1,3 +1,5 @@
+public import Patterns
+
 /// What a matcher looks at.
 public enum MatcherSubject: Hashable, Sendable {
     /// An attribute of the span; the key is UTF-8.
@@ -25,6 +27,8 @@ public enum MatcherField: UInt8, Hashable, Sendable, CaseIterable {
     case kind
     /// Int: end minus start in nanoseconds, negative when the end lies before the start.
     case durationNanoseconds
+    /// Int: the same in whole milliseconds, cut towards zero, as in the table's column.
+    case durationMilliseconds
     /// Int: `Span.flags`.
     case flags
     /// Bool: whether the span has no parent.
@@ -48,12 +52,22 @@ public enum MatcherCondition: Hashable, Sendable {
     case intIn(ClosedRange<Int64>)
     /// A double within the bounds; an open bound is `.nextUp` or `.nextDown` of it. NaN is in none.
     case doubleIn(ClosedRange<Double>)
+    /// A number within the range: an int, a double, or a string that is written as a number.
+    case numberIn(NumberRange)
+    /// A string in which the expression matches somewhere.
+    case pattern(Pattern)
+    /// A `tracestate` that is valid as a whole and has the key with one of the values, byte by byte.
+    /// Of the field `traceState` only.
+    case traceStateHas(key: [UInt8], values: Set<[UInt8]>)
 
     public static func equals(_ text: String) -> MatcherCondition { .equals(Array(text.utf8)) }
     public static func isIn(_ texts: [String]) -> MatcherCondition { .isIn(Set(texts.map { Array($0.utf8) })) }
     public static func hasPrefix(_ text: String) -> MatcherCondition { .hasPrefix(Array(text.utf8)) }
     public static func hasSuffix(_ text: String) -> MatcherCondition { .hasSuffix(Array(text.utf8)) }
     public static func contains(_ text: String) -> MatcherCondition { .contains(Array(text.utf8)) }
+    public static func traceStateHas(key: String, values: [String]) -> MatcherCondition {
+        .traceStateHas(key: Array(key.utf8), values: Set(values.map { Array($0.utf8) }))
+    }
 }
 
 /// One condition on one subject.
@@ -85,17 +99,30 @@ public struct MatcherTerm: Hashable, Sendable {
     }
 }
 
-/// Terms that must all hold on one single span and its resource; the span's bit is then set.
+/// Terms that must all hold on one single span and its resource; the clause then has its effect.
 ///
-/// Several clauses may set the same bit: the bit then means that one of them holds. A clause
-/// without terms holds for every span.
+/// Several clauses may have the same effect: one of them is enough. A clause without terms holds for
+/// every span.
 public struct MatcherClause: Hashable, Sendable {
-    /// 0 … 63: the bit of `SpanRecord.matches`.
-    public var bit: Int
+    public enum Effect: Hashable, Sendable {
+        /// Sets a bit of `SpanRecord.matches`, 0 … 63.
+        case bit(Int)
+        /// Makes `SpanRecord.forceRule` this rank, unless a lower one holds as well.
+        case forceRule(UInt16)
+    }
+
+    public var effect: Effect
     public var terms: [MatcherTerm]
 
+    /// - Parameter bit: 0 … 63.
     public init(bit: Int, terms: [MatcherTerm]) {
-        self.bit = bit
+        effect = .bit(bit)
+        self.terms = terms
+    }
+
+    /// - Parameter rank: Anything but `SpanRecord.noForceRule`; the lowest that holds is the span's.
+    public init(forceRule rank: UInt16, terms: [MatcherTerm]) {
+        effect = .forceRule(rank)
         self.terms = terms
     }
 }

@@ -11,12 +11,13 @@ struct SpanTexts {
 ///
 /// - Parameters:
 ///   - start: Of the body of the `Span`.
+///   - hits: Those of the span's resource.
 ///   - record: Has the fields that all spans of the scope share; the others are as in a new record.
 /// - Returns: Whether the ids can be used.
 @inline(__always)
 func scanSpan(
     _ message: borrowing RawSpan, from start: Int, to end: Int, _ program: MatcherProgram,
-    resourceHits: TermSet, limits: WireLimits, into record: inout SpanRecord
+    _ hits: inout MatcherHits, limits: WireLimits, into record: inout SpanRecord
 ) throws(WireError) -> Bool {
     record.span = ByteRange(from: start, to: end)
     // Bytes that end with the span: "is there enough" and the check of a load's bounds are one then.
@@ -25,29 +26,45 @@ func scanSpan(
     var isParentUsable = true
     var offset = start
     readHead(bytes, at: &offset, &record, &texts)
-    if program.isEmpty {
+    if program.spanKeys.isEmpty {
         while true {
             skipAttributes(bytes, at: &offset)
             guard offset < bytes.byteCount else { break }
             try readField(bytes, at: &offset, limits: limits, &record, &texts, &isParentUsable)
         }
     } else {
-        var hits = resourceHits
         while offset < bytes.byteCount {
             if bytes.byte(at: offset) == SpanTag.attributes {
-                offset = try matchAttributes(bytes, from: offset, program, &hits)
+                offset = try matchAttributes(ofSpan: bytes, from: offset, program, &hits)
+            } else if bytes.byte(at: offset) == SpanTag.startOfLongAttributes {
+                offset = try matchField(
+                    bytes, at: offset, number: 9, program, program.spanKeys, limits: limits, &hits)
             } else {
                 try readField(bytes, at: &offset, limits: limits, &record, &texts, &isParentUsable)
             }
         }
-        matchFields(bytes, program, record, texts, &hits)
-        if program.isAnyClauseOpen(hits) { record.matches |= program.bits(of: hits) }
     }
+    if hits.isSpanOpen { finish(&record, bytes, program, texts, &hits) }
     return record.traceID.isValid && record.spanID.isValid && isParentUsable
 }
 
+/// Runs the checks on the span's fields, and says which clauses hold.
+@inline(never)
+private func finish(
+    _ record: inout SpanRecord, _ message: borrowing RawSpan, _ program: MatcherProgram,
+    _ texts: SpanTexts, _ hits: inout MatcherHits
+) {
+    for index in program.fieldChecks.indices {
+        let value = value(of: program.fieldChecks[index].field, record, texts)
+        program.run(program.fieldChecks[index].range, on: value, in: message, into: &hits)
+    }
+    if program.isAnyClauseOpen(hits.terms) { record.matches |= program.bits(of: hits.terms) }
+    if hits.force.isAnyRuleOpen { record.forceRule = hits.force.endSpan(program.forceRules) }
+    hits.endSpan()
+}
+
 /// Tags of `Span` of one byte: field number << 3 | wire type.
-private enum SpanTag {
+enum SpanTag {
     static let traceID: UInt8 = 0x0A
     static let spanID: UInt8 = 0x12
     static let traceState: UInt8 = 0x1A
@@ -57,6 +74,8 @@ private enum SpanTag {
     static let startTime: UInt8 = 0x39
     static let endTime: UInt8 = 0x41
     static let attributes: UInt8 = 0x4A
+    /// The tag of the attributes may be written in several bytes; fields 25, 41 … start alike, and have no meaning.
+    static let startOfLongAttributes: UInt8 = 0xCA
     static let status: UInt8 = 0x7A
     /// Field 16, fixed32: the first tag to take two bytes, 85 01.
     static let flags: UInt16 = 0x0185
@@ -207,99 +226,7 @@ private func clamped(_ value: UInt64, upTo last: UInt32) -> UInt8 {
     return number <= last ? UInt8(truncatingIfNeeded: number) : 255
 }
 
-// MARK: Matching
-
-/// Runs the checks on the attributes that follow one another from `offset` on and answers where
-/// they end.
-///
-///     4A n ┌ 0A k key… 12 v value… ┐      k in one byte, n in one or two
-///          └────────────────────── n ┘
-///
-/// Nearly every attribute starts like this, and nearly none is asked for: length and first byte
-/// of its key tell, from the one load that finds the next. The first key of an attribute counts,
-/// here and wherever keys are read: protobuf lets the last of several win, but no encoder writes
-/// two, and looking for a second took 200 instructions a span.
-@inline(never)
-private func matchAttributes(
-    _ message: borrowing RawSpan, from offset: Int, _ program: MatcherProgram, _ hits: inout TermSet
-) throws(WireError) -> Int {
-    let filter = program.spanKeys.filter
-    var start = offset
-    while message.holds(8, at: start) {
-        let head = message.heldWord64(at: start)
-        var next = start &+ 2 &+ Int(truncatingIfNeeded: head >> 8 & 0x7F)
-        var key = head >> 24
-        if head & 0x80FF_80FF != 0x000A_004A {
-            // Another field, or one of those that `matchUnusualAttribute` takes, or a longer length.
-            guard head & 0x80_FF80_80FF == 0x00_0A00_804A else {
-                guard UInt8(truncatingIfNeeded: head) == SpanTag.attributes else { return start }
-                start = try matchUnusualAttribute(message, at: start, program, &hits)
-                continue
-            }
-            next &+= 1 &+ Int(truncatingIfNeeded: head >> 9 & 0x3F80)
-            key = head >> 32
-        }
-        guard next <= message.byteCount else { throw .lengthOverrun(offset: start &+ 1) }
-        if filter &>> ByteStringTable.filterBit(count: key, first: key >> 8) & 1 != 0 {
-            program.match(attribute: start, to: next, in: message, into: &hits)
-        }
-        start = next
-    }
-    while start < message.byteCount, message.byte(at: start) == SpanTag.attributes {
-        start = try matchUnusualAttribute(message, at: start, program, &hits)
-    }
-    return start
-}
-
-/// Runs the checks on the attribute at `start`, whatever its shape, and answers where it ends.
-@inline(never)
-private func matchUnusualAttribute(
-    _ message: borrowing RawSpan, at start: Int, _ program: MatcherProgram, _ hits: inout TermSet
-) throws(WireError) -> Int {
-    var offset = start &+ 1
-    let attributeEnd = try delimitedEnd(message, at: &offset, end: message.byteCount)
-    if !program.spanKeys.isEmpty {
-        program.match(
-            attribute: offset, to: attributeEnd, keys: program.spanKeys, in: message, into: &hits)
-    }
-    return attributeEnd
-}
-
-extension MatcherProgram {
-    /// Runs the checks on an attribute that starts with its key, as `matchAttributes` draws it.
-    ///
-    /// - Parameter start: Of its tag.
-    @inline(never)
-    fileprivate func match(
-        attribute start: Int, to end: Int, in message: borrowing RawSpan, into hits: inout TermSet
-    ) {
-        let keyStart = start &+ (message.byte(at: start &+ 1) < 0x80 ? 4 : 5)
-        let keyEnd = keyStart &+ Int(message.byte(at: keyStart &- 1))
-        guard keyEnd <= end, let range = spanKeys.values(message, from: keyStart, to: keyEnd) else {
-            return
-        }
-        var value = MatcherValue()
-        do {
-            try value.mergeAttribute(from: keyEnd, to: end, in: message)
-        } catch {
-            // Malformed values match nothing, as in `match(attribute:keys:)`.
-            return
-        }
-        run(range, on: value, in: message, into: &hits)
-    }
-}
-
-/// Runs the checks on the span's fields.
-@inline(__always)
-private func matchFields(
-    _ message: borrowing RawSpan, _ program: MatcherProgram, _ record: SpanRecord,
-    _ texts: SpanTexts, _ hits: inout TermSet
-) {
-    for index in program.fieldChecks.indices {
-        let value = value(of: program.fieldChecks[index].field, record, texts)
-        program.run(program.fieldChecks[index].range, on: value, in: message, into: &hits)
-    }
-}
+// MARK: Fields
 
 private func value(
     of field: MatcherField, _ record: SpanRecord, _ texts: SpanTexts
@@ -313,6 +240,11 @@ private func value(
     case .durationNanoseconds:
         // Wraps to the signed difference; times are less than 2^63 ns apart until the year 2262.
         MatcherValue(kind: .int, bits: record.endTimeUnixNano &- record.startTimeUnixNano)
+    case .durationMilliseconds:
+        MatcherValue(
+            kind: .int,
+            bits: UInt64(
+                bitPattern: Int64(bitPattern: record.endTimeUnixNano &- record.startTimeUnixNano) / 1_000_000))
     case .flags: MatcherValue(kind: .int, bits: UInt64(record.flags))
     case .isRoot: MatcherValue(kind: .bool, bits: record.isRoot ? 1 : 0)
     }

@@ -21,19 +21,26 @@ public enum SpanScanner {
     /// Spans without a usable id (trace id of 16 bytes, span id of 8, not all zero; parent id of 0
     /// or 8 bytes) are counted in `rejectedCount`; they take an index all the same.
     ///
+    /// - Parameter floor: Force rules of lower ranks do not count.
     /// - Throws: `WireError` when the message is malformed; the batch is empty then.
     /// - Complexity: O(*n*) for *n* bytes; allocates only while the batch grows.
     public static func scan(
         _ message: borrowing RawSpan, matching program: MatcherProgram,
-        into batch: inout SpanBatch, limits: WireLimits = WireLimits()
+        into batch: inout SpanBatch, forceRulesFrom floor: UInt16 = 0, limits: WireLimits = WireLimits()
     ) throws(WireError) {
         batch.removeAll()
         do throws(WireError) {
             guard message.byteCount <= limits.messageBytes else {
                 throw WireError.tooLarge(offset: limits.messageBytes)
             }
-            var scan = MessageScan(limits: limits)
-            try scan.run(message, program, &batch)
+            var scan = MessageScan(limits: limits, MatcherHits(program, forceRulesFrom: floor, &batch.scratch))
+            do throws(WireError) {
+                try scan.run(message, program, &batch)
+            } catch {
+                scan.hits.finish(&batch.scratch)
+                throw error
+            }
+            scan.hits.finish(&batch.scratch)
         } catch {
             batch.removeAll()
             throw error
@@ -48,11 +55,12 @@ struct MessageScan {
     var spanCount: UInt32 = 0
     /// What the spans of the current scope have in common.
     var template = SpanRecord(traceID: TraceID(high: 0, low: 0), spanID: SpanID(0))
-    /// Terms that hold on the current resource.
-    var resourceHits = TermSet()
+    /// What holds on the current resource.
+    var hits: MatcherHits
 
-    init(limits: WireLimits) {
+    init(limits: WireLimits, _ hits: MatcherHits) {
         self.limits = limits
+        self.hits = hits
     }
 
     mutating func run(
@@ -129,11 +137,12 @@ struct MessageScan {
             let range = ByteRange(
                 offset: resource.range.offset - UInt32(message.byteCount),
                 count: resource.range.count)
-            resourceHits = try program.match(resource: range, in: merged.span.bytes, limits: limits)
+            try program.match(resource: range, in: merged.span.bytes, limits: limits, into: &hits)
         } else {
-            resourceHits = try program.match(resource: resource.range, in: message, limits: limits)
+            try program.match(resource: resource.range, in: message, limits: limits, into: &hits)
         }
-        template.matches = program.resourceBits(of: resourceHits)
+        template.matches = program.resourceBits(of: hits.resourceTerms)
+        template.forceRule = hits.force.resourceRank
     }
 
     // MARK: ScopeSpans
@@ -191,8 +200,7 @@ struct MessageScan {
         record.index = spanCount
         spanCount += 1
         let isUsable = try scanSpan(
-            message, from: start, to: end, program, resourceHits: resourceHits, limits: limits,
-            into: &record)
+            message, from: start, to: end, program, &hits, limits: limits, into: &record)
         if isUsable {
             batch.records.append(record)
         } else {

@@ -136,6 +136,11 @@ public struct FenceMachine: TableMachine {
                     .commit(
                         definition.identifier, requirements: change.requirements, updates: change.updates))
             }
+            // Nothing to own yet: the table is there and as it should be.
+            guard !partitions.isEmpty else {
+                return .done(
+                    FencedTable(metadata: table.metadata, epochs: [:], positions: [:], isNew: isNew, attempts: 0))
+            }
             return try fence(table.metadata, at: moment)
         } catch {
             return refused(error.message)

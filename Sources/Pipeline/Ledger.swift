@@ -120,6 +120,15 @@ struct Ledger {
         buckets[index].last = max(buckets[index].last, last)
     }
 
+    /// A trace that opened at `first` was decided against: nobody is owed anything.
+    mutating func dropped(first: Int64, last: Int64) {
+        guard let index = index(of: first) else { return }
+        precondition(buckets[index].held > 0, "a claim is released once")
+        buckets[index].last = max(buckets[index].last, last)
+        buckets[index].held -= 1
+        claimCount -= 1
+    }
+
     mutating func release(at offset: Int64) {
         guard let index = index(of: offset) else { return }
         precondition(buckets[index].held > 0, "a claim is released once")
@@ -203,14 +212,20 @@ struct Ledger {
         }
     }
 
+    /// Buckets are numbered upwards with gaps: the one looked for lies at its distance from the first, or before.
     private func index(of offset: Int64) -> Int? {
+        guard head < buckets.count else { return nil }
         let number = offset >> Int64(shift)
+        let distance = number - buckets[head].number
+        guard distance >= 0 else { return nil }
+        var high = min(head + Int(clamping: distance), buckets.count - 1)
+        if buckets[high].number == number { return high }
+        // Offsets without gaps end here; with gaps it is searched for.
         var low = head
-        var high = buckets.count
         while low < high {
             let middle = (low + high) / 2
             if buckets[middle].number < number { low = middle + 1 } else { high = middle }
         }
-        return low < buckets.count && buckets[low].number == number ? low : nil
+        return buckets[low].number == number ? low : nil
     }
 }

@@ -9,6 +9,10 @@ public enum RecoveryRemark: Sendable, Hashable {
     case logIsOlder(end: Int64, next: Int64)
     /// The record below `resume` is not the one that the table remembers: another log under the same name.
     case anchorDiffers(Anchor, found: Anchor?)
+    /// The group's offset carries no stamp and is not the table's: somebody set it, and is obeyed.
+    case operatorReset(to: Int64, from: Int64?)
+    /// The group's offset belongs to another table: reading starts where `kafka.auto_offset_reset` says.
+    case otherTable(String, start: Int64)
 }
 
 /// A partition that can be taken up.
@@ -30,6 +34,9 @@ public enum RecoveryOutcome: Sendable {
     case recovered([RecoveredSource])
     /// Somebody fenced one of the partitions, or the table is another one: fence again.
     case fenced
+    /// The topics of these partitions are not those that the table remembers: their generation rises, and they are
+    /// fenced under the new one. The others are recovered then, too.
+    case otherLogs([PartitionID])
 }
 
 /// RECOVER: where each partition goes on, and which rows of it the table has above that.
@@ -58,8 +65,10 @@ public struct RecoverMachine: TableMachine {
     private struct Work {
         var id: PartitionID
         var epoch: Int64
-        var position: Position?
         var bounds: SourceBounds
+        /// Lowest file sequence numbers of files with present rows, and of files younger than the late horizon.
+        var floor: Int64?
+        var late: Int64?
         var resume: Int64
         var settled: Int64
         var clock: StreamTick
@@ -73,12 +82,14 @@ public struct RecoverMachine: TableMachine {
         var lastInFile: Int64?
 
         var isEmbedded: Bool { id.source.topic.hasPrefix("otlp:") }
+        /// A topic under an old name: it ends below what was read of it, or holds another record there.
+        var isOtherLog: Bool { !isEmbedded && (hasOtherAnchor || bounds.end < resume) }
         var hasOtherAnchor: Bool {
             remarks.contains { if case .anchorDiffers = $0 { true } else { false } }
         }
 
-        func needsRows(of file: DataFile) -> Bool { reaches(file, position?.floor) }
-        func needsVerdicts(of file: DataFile) -> Bool { reaches(file, position?.late) }
+        func needsRows(of file: DataFile) -> Bool { reaches(file, floor) }
+        func needsVerdicts(of file: DataFile) -> Bool { reaches(file, late) }
 
         private func reaches(_ file: DataFile, _ bound: Int64?) -> Bool {
             guard let bound else { return false }
@@ -104,7 +115,7 @@ public struct RecoverMachine: TableMachine {
     ///   - fenced: What FENCE came back with.
     ///   - sources: What each partition's log can be read from and to.
     public init(
-        identifier: TableIdentifier, fenced: FencedTable, sources: [PartitionID: SourceBounds], writer: String,
+        identifier: TableIdentifier, fenced: FencedTable, sources: [PartitionID: SourceStart], writer: String,
         options: TableStepOptions = TableStepOptions(), seed: UInt64
     ) {
         self.identifier = identifier
@@ -115,23 +126,42 @@ public struct RecoverMachine: TableMachine {
         outages = options.outageBackoff
         for (id, epoch) in fenced.epochs.sorted(by: { $0.key.description < $1.key.description }) {
             let position = fenced.positions[id]
-            let bounds = sources[id] ?? SourceBounds(start: 0, end: 0)
-            let resume = position?.resume ?? bounds.start
+            let source = sources[id] ?? SourceStart(bounds: SourceBounds(start: 0, end: 0))
+            let start = StartRule(
+                position: position, start: source, tableUUID: fenced.metadata.tableUUID,
+                generation: id.source.generation, epoch: epoch)
             work.append(
                 Work(
-                    id: id, epoch: epoch, position: position, bounds: bounds, resume: resume,
-                    settled: position?.settled ?? resume, clock: position?.clock ?? StreamTick(0),
-                    anchor: position?.anchor))
+                    id: id, epoch: epoch, bounds: source.bounds, floor: start.readsAllFiles ? 0 : position?.floor,
+                    late: position?.late, resume: start.resume, settled: start.settled,
+                    clock: position?.clock ?? StreamTick(0), anchor: position?.anchor,
+                    remarks: start.remark.map { [$0] } ?? []))
         }
+    }
+
+    /// For logs of one reader.
+    public init(
+        identifier: TableIdentifier, fenced: FencedTable, sources: [PartitionID: SourceBounds], writer: String,
+        options: TableStepOptions = TableStepOptions(), seed: UInt64
+    ) {
+        self.init(
+            identifier: identifier, fenced: fenced, sources: sources.mapValues { SourceStart(bounds: $0) },
+            writer: writer, options: options, seed: seed)
     }
 
     public mutating func step(_ event: TableEvent, at moment: Moment) -> TableStep<RecoveryOutcome> {
         switch (state, event) {
         case (_, .start):
             return anchor(0)
-        case (.anchor(let index), .record(let record)):
+        case (.anchor(let index), .record(.success(let record))):
+            progressed()
             compare(index, record)
             return anchor(index + 1)
+        case (.anchor(let index), .record(.failure(let error))):
+            // No answer is no proof that the log is another one.
+            obstacle = .source(error.message)
+            state = .waiting(then: .anchor(index), .readRecord(work[index].id, offset: work[index].anchor!.offset))
+            return .perform(.wait(milliseconds: outages.next(&random)))
         case (.waiting(let then, let action), .waited):
             state = then
             return .perform(action)
@@ -166,6 +196,8 @@ extension RecoverMachine {
             }
             index += 1
         }
+        let others = work.filter(\.isOtherLog).map(\.id)
+        guard others.isEmpty else { return .done(.otherLogs(others)) }
         for index in work.indices { place(index) }
         return list()
     }
@@ -229,7 +261,7 @@ extension RecoverMachine {
 
     /// Lowest file sequence number that any partition asks for.
     private var lowest: Int64? {
-        work.flatMap { [$0.position?.floor, $0.position?.late] }.compactMap { $0 }.min()
+        work.flatMap { [$0.floor, $0.late] }.compactMap { $0 }.min()
     }
 
     private mutating func listed(_ result: Result<[UInt8], FileError>) -> TableStep<RecoveryOutcome> {

@@ -1,3 +1,4 @@
+internal import Sampling
 public import TraceBuffering
 import TraceModel
 
@@ -18,6 +19,10 @@ struct KeptRead {
     var claim: Int64
     var decision: Decision
     var decidedAt: StreamTick
+    /// Reported when its bytes are here: they show why.
+    var event: DecisionEvent
+    /// What limiters needed and had when they were asked.
+    var readings: [LimiterReading?]
 }
 
 extension Shard {
@@ -27,6 +32,10 @@ extension Shard {
     mutating func keep(_ trace: KeptTrace, _ kept: KeptRead) {
         var trace = trace
         trace.partition = id.partition
+        var event = kept.event
+        if evidenceBudget.spend(isKept: true) { event.evidence = evidence(event, kept.readings, trace) }
+        report(event)
+        turn.kept(spans: trace.spans.count)
         if !shadow.isEmpty {
             let count = trace.spans.count
             trace.spans = removePresent(trace)
@@ -65,26 +74,52 @@ extension Shard {
     private mutating func owe(_ rows: SampledTrace, claim: Int64) {
         let owed = OwedRows(claim: claim, rows: rows)
         keptBytes += owed.byteCount
+        waitingBytes += owed.byteCount
         pending.append(owed)
     }
 
     // MARK: Segments
 
     /// Full segments to write, when the buffer spills.
-    public mutating func sealedSegments() -> [SealedSegment] { buffer.sealed() }
+    public mutating func sealedSegments() -> [SealedSegment] {
+        offerSegments()
+        guard !spilling.sealed.isEmpty else { return [] }
+        defer { spilling.sealed = [] }
+        return spilling.sealed
+    }
+
+    mutating func offerSegments() {
+        guard options.buffer.spills else { return }
+        let sealed = buffer.sealed()
+        guard !sealed.isEmpty else { return }
+        spilling.inFlight += sealed.count
+        spilling.sealed += sealed
+    }
 
     /// The segment is on disk.
-    public mutating func segmentWritten(_ segment: SegmentID) { buffer.written(segment) }
+    public mutating func segmentWritten(_ segment: SegmentID) {
+        spilling.inFlight -= 1
+        buffer.written(segment)
+    }
+
+    /// Whether segments find no room on the disk: then a full buffer decides early instead of waiting for it.
+    public mutating func diskIsFull(_ isFull: Bool) { spilling.isDiskFull = isFull }
 
     /// Written segments that can be deleted or used again.
     public mutating func unneededSegments() -> [SegmentID] { buffer.unneededSegments() }
 
-    /// Bytes that were read for a kept trace (`takeReads`).
+    /// Bytes that were read for a trace (`takeReads`).
     public mutating func supply(_ handle: TraceHandle, _ read: SegmentRead, _ bytes: [UInt8]) {
-        guard let trace = buffer.supply(handle, read, bytes),
-            let kept = readingBack.removeValue(forKey: handle)
-        else { return }
-        keep(trace, kept)
+        guard let trace = buffer.supply(handle, read, bytes) else {
+            let further = buffer.furtherReads(handle)
+            if !further.isEmpty { reads.append(TraceReads(handle: handle, reads: further)) }
+            return
+        }
+        if let kept = readingBack.removeValue(forKey: handle) {
+            keep(trace, kept)
+        } else if ripe.bytes[handle] != nil {
+            ripe.bytes[handle] = .here(trace)
+        }
     }
 
     // MARK: Batches
@@ -93,7 +128,7 @@ extension Shard {
     public var hasBatchInFlight: Bool { isSealed }
 
     /// Bytes of the kept rows that a batch would carry now.
-    public var pendingBytes: Int { pending.reduce(0) { $0 + $1.byteCount } }
+    public var pendingBytes: Int { waitingBytes }
 
     /// Everything kept and decided that no batch has taken, and the position once it is in the table.
     ///
@@ -103,6 +138,7 @@ extension Shard {
         isSealed = true
         inFlight = pending
         pending = []
+        waitingBytes = 0
         #if DEBUG
             if options.plants(.splitsTraces) { split() }
         #endif
@@ -142,6 +178,7 @@ extension Shard {
         for owed in inFlight {
             if let claim = owed.claim { ledger.disembark(at: claim) }
         }
+        for owed in inFlight { waitingBytes += owed.byteCount }
         pending = inFlight + pending
         inFlight = []
         isSealed = false
@@ -158,6 +195,7 @@ extension Shard {
                 rest.rows.trace.spans.removeSubrange(..<half)
                 rest.claim = nil
                 keptBytes += rest.rows.trace.arena.count
+                waitingBytes += rest.byteCount
                 pending.append(rest)
             }
         }
@@ -170,6 +208,7 @@ extension Shard {
             bufferedTraces: buffer.traceCount, bufferedSpans: buffer.spanCount, bufferBytes: buffer.usedBytes,
             writtenBytes: buffer.writtenBytes, keptTraces: pending.count + inFlight.count, keptBytes: keptBytes,
             rememberedVerdicts: memory.count, memoryBytes: memory.bytes, next: ledger.next.offset,
+            rematchBytes: rematchBytesLeft, segmentsInFlight: spilling.inFlight, tracesReadBack: readingBack.count,
             resume: ledger.durable.resume.offset, settled: ledger.durable.settled.offset, clock: clock.now,
             clockHealth: clock.health)
     }

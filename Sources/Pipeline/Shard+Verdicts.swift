@@ -13,6 +13,7 @@ extension Shard {
     /// Order of authority: a row in the table, then kept, then dropped.
     func known(_ traceID: TraceID) -> Known? {
         let remembered = memory.recall(traceID, at: clock.now)
+        if shadow.isEmpty { return remembered.map { Known(remembered: $0, isFromTable: false) } }
         if let row = shadow.verdict(of: traceID) {
             if let remembered, remembered.decision.isKept, !remembered.isOfEarlierLife {
                 return Known(remembered: remembered, isFromTable: true)
@@ -28,7 +29,9 @@ extension Shard {
 
     /// Where a span at or above `settled` goes.
     mutating func route(_ record: SpanRecord, offset: Int64) -> SpanRecord.Route {
-        guard let known = known(record.traceID), !buffer.contains(record.traceID) else { return .buffer }
+        // Most spans belong to a trace that is buffered already: nothing else is looked at for them.
+        if buffer.contains(record.traceID) { return .buffer }
+        guard let known = known(record.traceID) else { return .buffer }
         let remembered = known.remembered
         // Spans that were part of the decided trace make it whole again, and it ripens as it did before. A dropped
         // one too: only so does the ledger learn how far it reaches, and `resume` stays below its first span.
@@ -63,9 +66,10 @@ extension Shard {
     /// A minute: the verdict files are one per minute.
     private static var ticksBetweenRefreshes: Int64 { 600 }
 
-    /// The verdict on a ripe trace.
-    func decision(about summary: TraceSummary) -> Decision {
-        guard let known = known(summary.traceID) else { return sampler.decide(summary) }
+    /// The verdict that stands already on a ripe trace; nil when it is to be judged.
+    mutating func verdictBefore(_ summary: TraceSummary) -> Decision? {
+        guard let known = known(summary.traceID) else { return nil }
+        state.skipPolicies()
         let before = known.remembered.decision
         if known.isFromTable || !before.isKept { return before }
         // The verdict files hold neither policy nor count: what the policies say today, if they still keep it.

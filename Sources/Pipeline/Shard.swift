@@ -18,8 +18,12 @@ public struct Shard: ~Copyable {
     /// The epoch under which it may commit.
     public let epoch: Int64
     public internal(set) var counters = ShardCounters()
-    /// The policies that decide now.
+    /// The policies and force rules that decide now.
     public private(set) var sampler: Sampler
+    /// What limiters have left, and how the policies voted.
+    var state: SamplerState
+    /// Which traces obey force rules that have expired.
+    var boundaries = ForceRuleBoundaries()
 
     let options: ShardOptions
     var buffer: TraceBuffer
@@ -28,19 +32,28 @@ public struct Shard: ~Copyable {
     var memory: DecisionMemory
     var shadow: ShadowRegion
     private var batch = SpanBatch()
-    private var ripe: [RipeTrace] = []
-    private var decidedThisTurn = 0
+    private var late = LateSpans()
+    /// Complete traces on their way to their decision, in order.
+    var ripe = RipeQueue()
+    var turn: TurnBudget
     /// Bytes of the message that found no room; the next turn makes some.
     private var wantedBytes: Int?
+    /// Early decisions go on until the share that they free is free.
+    private var isMakingRoom = false
+    var spilling = Spilling()
+    var rematching = Rematching()
 
     var pending: [OwedRows] = []
     var inFlight: [OwedRows] = []
     var isSealed = false
     var keptBytes = 0
+    /// Bytes of `pending`.
+    var waitingBytes = 0
     var readingBack: [TraceHandle: KeptRead] = [:]
-    private var reads: [TraceReads] = []
+    var reads: [TraceReads] = []
     private var verdicts: [VerdictRecord] = []
-    private var events: [DecisionEvent] = []
+    var events: [DecisionEvent] = []
+    var evidenceBudget: EvidenceBudget
     private var deadLetters: [DeadLetter] = []
 
     /// Takes up a partition where FENCE and RECOVER found it.
@@ -49,22 +62,34 @@ public struct Shard: ~Copyable {
         epoch = recovered.epoch
         self.options = options
         self.sampler = sampler
+        state = sampler.makeState(partitionCount: options.partitionCount)
+        evidenceBudget = EvidenceBudget(options)
+        turn = TurnBudget(options)
         buffer = TraceBuffer(limits: options.buffer)
         ledger = Ledger(
             resume: recovered.resume, settled: recovered.settled, clock: recovered.clock, anchor: recovered.anchor,
             bucketShift: options.ledgerBucketShift)
         clock = StreamClock(kind: options.timestamps, at: recovered.clock)
-        memory = DecisionMemory(
-            limit: options.decisions, timeToLive: options.decisionTimeToLiveTicks, at: recovered.clock)
+        memory = DecisionMemory(limit: options.decisions, timeToLive: options.decisionTimeToLiveTicks)
         shadow = ShadowRegion(recovered, ignoresIndex: options.plants(.ignoresSourceIndex))
+        boundaries.adopt(sampler.forceRules, next: recovered.resume)
         remember(recovered)
     }
 
     /// The next offset to offer.
     public var next: Int64 { ledger.next.offset }
 
-    /// New policies decide from here on.
-    public mutating func adopt(sampler: Sampler) { self.sampler = sampler }
+    /// New policies or rules decide from here on, about every trace that is not decided yet.
+    ///
+    /// A rule that has expired goes on deciding about the traces that opened before. Where spans that were scanned
+    /// before mean something else now, they are matched anew in the background (`rematch`).
+    public mutating func adopt(sampler new: Sampler) {
+        boundaries.adopt(new.forceRules, next: ledger.next.offset)
+        state = new.makeState(partitionCount: options.partitionCount, carrying: state)
+        let isNew = new.matcherVersion != sampler.matcherVersion
+        sampler = new
+        if isNew, !options.plants(.skipsRematch) { startRematch() }
+    }
 
     // MARK: Records
 
@@ -85,6 +110,7 @@ public struct Shard: ~Copyable {
         let before = clock.now
         guard enter(record, following: following, wall: wall) else { return .again(.expiring) }
         let isShadow = shadow.isShadow(record.offset)
+        guard isShadow || !isMakingRoom else { return .again(.bufferFull) }
         guard isShadow || buffer.hasRoom(forBytes: message.byteCount) else {
             wantedBytes = message.byteCount
             return .again(.bufferFull)
@@ -145,24 +171,20 @@ public struct Shard: ~Copyable {
 
     /// Routes a message's spans and gives each to whom it belongs.
     private mutating func take(_ offset: Int64, _ message: borrowing RawSpan) {
-        var late: [TraceID: [SpanRecord]] = [:]
-        var lateOrder: [TraceID] = []
+        late.removeAll()
         for index in batch.records.indices {
             let route = route(batch.records[index], offset: offset)
             batch.records[index].route = route
-            if route == .lateKept {
-                let traceID = batch.records[index].traceID
-                if late[traceID] == nil { lateOrder.append(traceID) }
-                late[traceID, default: []].append(batch.records[index])
-            }
+            if route == .lateKept { late.add(batch.records[index]) }
         }
         let result = buffer.ingest(message, batch, offset: offset, at: clock.now)
         ledger.claim(at: offset, count: result.openedTraces)
         counters.tracesIngested += UInt64(result.openedTraces)
         counters.spansIngested += UInt64(result.takenSpans)
-        for traceID in lateOrder {
+        guard !late.isEmpty else { return }
+        for (traceID, records) in late.traces {
             let trace = KeptTrace(
-                late: late[traceID]!, of: traceID, in: message, merged: batch.merged, offset: offset,
+                late: records, of: traceID, in: message, merged: batch.merged, offset: offset,
                 partition: id.partition)
             keepLate(trace, offset: offset)
         }
@@ -179,79 +201,70 @@ public struct Shard: ~Copyable {
 
     /// One turn: moves the clock, decides what is due, and decides early when a message waits for room.
     ///
-    /// - Returns: Whether more is due at once; at most `decisionsPerTurn` traces are decided in one turn.
+    /// - Returns: Whether more is due at once; the work of one turn is bounded (`ShardOptions.decisionsPerTurn`,
+    ///   `keptSpansPerTurn`).
     public mutating func advance(_ reach: LogReach, wall: Int64) -> Bool {
-        decidedThisTurn = 0
-        clock.reach(reach, wall: wall)
-        #if DEBUG
-            if options.plants(.processingClock) { clock.jump(to: wall) }
-        #endif
-        ledger.moveClock(to: clock.now)
-        guard expire() else { return true }
-        return makeRoom()
+        turn = TurnBudget(options)
+        evidenceBudget.renew(wall: wall)
+        // A trace that waits for its bytes is decided first: nothing moves past it.
+        if ripe.isEmpty {
+            clock.reach(reach, wall: wall)
+            #if DEBUG
+                if options.plants(.processingClock) { clock.jump(to: wall) }
+            #endif
+            ledger.moveClock(to: clock.now)
+        }
+        guard expire() else { return !isWaitingForDisk }
+        return makeRoom(wall: wall)
     }
 
-    /// Decides what is due; false when the turn is over before everything is.
+    /// Whether nothing goes on before the disk has answered: there is no use in another turn until then.
+    public var isWaitingForDisk: Bool {
+        ripe.isWaiting || readingBack.count >= options.tracesReadBack
+            || (wantedBytes != nil && !isMakingRoom && spilling.isWriting)
+    }
+
+    /// Decides what is due; false when the turn is over before everything is, or bytes have to come first.
     private mutating func expire() -> Bool {
-        guard let deadline = buffer.nextDeadline, deadline <= clock.now else { return true }
-        ripe.removeAll(keepingCapacity: true)
-        let isMore = buffer.ripe(
-            at: clock.now, limit: options.decisionsPerTurn - decidedThisTurn, into: &ripe)
-        decideRipe()
-        return !isMore
+        guard decideRipe() else { return false }
+        while let deadline = buffer.nextDeadline, deadline <= clock.now {
+            guard !turn.isOver, readingBack.count < options.tracesReadBack else { return false }
+            ripe.refill()
+            let isMore = buffer.ripe(
+                at: clock.now, limit: min(RipeQueue.batch, turn.decisionsLeft), into: &ripe.traces)
+            guard decideRipe() else { return false }
+            if !isMore { return true }
+        }
+        return true
     }
 
     /// The budget is full and nothing is ripe: a clock that stands would wait for ever.
-    private mutating func makeRoom() -> Bool {
+    private mutating func makeRoom(wall: Int64) -> Bool {
         guard let wanted = wantedBytes, !options.plants(.noEarlyDecision) else { return false }
-        if buffer.hasRoom(forBytes: wanted) {
-            wantedBytes = nil
-            return false
+        if !isMakingRoom {
+            if buffer.hasRoom(forBytes: wanted) {
+                wantedBytes = nil
+                return false
+            }
+            // Room comes from the disk by itself, unless it is the index that is full.
+            offerSegments()
+            if buffer.traceCount < options.buffer.traces, spilling.waits(wall: wall) { return false }
+            isMakingRoom = true
+            spilling.startEarly(buffer.traceCount, wall: wall)
         }
         while !(buffer.hasEarlyRoom && buffer.hasRoom(forBytes: wanted)) {
-            guard decidedThisTurn < options.decisionsPerTurn else { return true }
-            ripe.removeAll(keepingCapacity: true)
-            buffer.early(limit: max(1, buffer.traceCount / BufferLimits.earlyFreeShare), into: &ripe)
+            guard !turn.isOver else { return true }
+            ripe.refill()
+            buffer.early(
+                limit: min(RipeQueue.batch, turn.decisionsLeft, spilling.earlyLeft), into: &ripe.traces)
             guard !ripe.isEmpty else { break }
-            counters.earlyDecisions += UInt64(ripe.count)
-            decideRipe()
+            counters.earlyDecisions += UInt64(ripe.traces.count)
+            spilling.earlyLeft -= ripe.traces.count
+            guard decideRipe() else { return !isWaitingForDisk }
         }
+        isMakingRoom = false
         wantedBytes = nil
         return false
-    }
-
-    private mutating func decideRipe() {
-        decidedThisTurn += ripe.count
-        for index in ripe.indices { decide(ripe[index]) }
-    }
-
-    /// Decides one trace: a row in the table, then an earlier verdict, then the policies.
-    private mutating func decide(_ trace: RipeTrace) {
-        let summary = trace.summary
-        let decision = decision(about: summary)
-        memory.remember(summary.traceID, decision, at: clock.now, now: clock.now)
-        counters.verdictsForgotten = UInt64(memory.forgottenCount)
-        // An early decision comes within a tick: what arrived in it was part of the trace, as everything before.
-        let decidedAt = trace.cause == .early ? clock.now.advanced(by: 1) : clock.now
-        note(summary.traceID, decision, at: decidedAt)
-        report(trace, decision)
-        ledger.decided(first: summary.firstOffset, last: summary.lastOffset)
-        guard decision.isKept else {
-            counters.dropped(decision.reason, traces: 1, spans: Int(summary.spanCount))
-            buffer.discard(trace.handle)
-            ledger.release(at: summary.firstOffset)
-            return
-        }
-        counters.sampled(decision.reason, traces: 1, spans: Int(summary.spanCount))
-        let kept = KeptRead(claim: summary.firstOffset, decision: decision, decidedAt: decidedAt)
-        switch buffer.take(trace.handle) {
-        case .whole(let whole):
-            attachEvidence(of: whole, decision)
-            keep(whole, kept)
-        case .reads(let needed):
-            readingBack[trace.handle] = kept
-            reads.append(TraceReads(handle: trace.handle, reads: needed))
-        }
     }
 
     // MARK: What piles up
@@ -263,21 +276,9 @@ public struct Shard: ~Copyable {
                 traceID: traceID, tick: tick, verdict: decision.verdict, reason: decision.reason))
     }
 
-    private mutating func report(_ trace: RipeTrace, _ decision: Decision) {
-        guard events.count < options.decisionEvents else {
-            counters.decisionEventsDropped += 1
-            return
-        }
-        events.append(
-            DecisionEvent(
-                summary: trace.summary, decision: decision, cause: trace.cause, decidedAt: clock.now,
-                votes: options.recordsVotes ? sampler.votes(trace.summary) : []))
-    }
-
-    /// Names the span because of which the trace was kept; its bytes are at hand only now.
-    private mutating func attachEvidence(of trace: KeptTrace, _ decision: Decision) {
-        guard decision.reason == .error, events.last?.summary.traceID == trace.traceID else { return }
-        events[events.count - 1].errorSpan = trace.nameOfErrorSpan
+    /// How the policies have voted since the last call; for every number above 0.
+    public mutating func drainVoteCounts(_ report: (_ policy: Int, _ outcome: Vote.Outcome, _ count: UInt64) -> Void) {
+        state.drainVoteCounts(report)
     }
 
     /// Verdicts since the last call: appended to the verdict files before the turn ends.
@@ -296,7 +297,11 @@ public struct Shard: ~Copyable {
     public mutating func deadLetterStored(offset: Int64) { ledger.release(at: offset) }
 }
 
+/// The list, and an empty one of its size in its place: a turn grows its lists once, not step by step.
 private func drain<Element>(_ list: inout [Element]) -> [Element] {
-    defer { list = [] }
-    return list
+    guard !list.isEmpty else { return [] }
+    let taken = list
+    list = []
+    list.reserveCapacity(taken.count)
+    return taken
 }

@@ -31,6 +31,8 @@ public struct ShardCounters: Sendable, Hashable {
     public var presentSpans: UInt64 = 0
     /// Decision events that nobody took in time.
     public var decisionEventsDropped: UInt64 = 0
+    /// Traces that were matched against newer rules on their own, before their segments were passed.
+    public var tracesRematched: UInt64 = 0
 
     public init() {}
 
@@ -60,6 +62,12 @@ public struct ShardGauges: Sendable, Hashable {
     public var memoryBytes: Int
     /// The next offset to read.
     public var next: Int64
+    /// Buffered bytes that the newest rules have not seen.
+    public var rematchBytes: Int
+    /// Segments on their way to disk.
+    public var segmentsInFlight: Int
+    /// Kept traces whose bytes are being read.
+    public var tracesReadBack: Int
     /// As the table has them.
     public var resume: Int64
     public var settled: Int64

@@ -49,10 +49,18 @@ public struct ShardOptions: Sendable {
     public var decisions = 10_000_000
     /// Decision events between two calls of `takeDecisions`; more are dropped and counted.
     public var decisionEvents = 10_000
-    /// Whether decision events carry every policy's vote.
-    public var recordsVotes = true
+    /// Partitions over which limits of rates are divided.
+    public var partitionCount = 1
     /// Traces decided in one turn; the rest follow in the next.
     public var decisionsPerTurn = 4096
+    /// Spans of kept traces gathered in one turn, one trace more at most.
+    public var keptSpansPerTurn = 4096
+    /// Kept traces whose bytes are being read from disk; nothing more is decided above it.
+    public var tracesReadBack = 256
+    /// Kept traces a second whose spans are looked through for what made the policies vote as they did.
+    public var evidencesPerSecond = 1000
+    /// The same for traces that a policy or rule wanted to be dropped, while their bytes are in memory.
+    public var droppedEvidencesPerSecond = 100
     /// The ledger counts in buckets of 2^this offsets.
     public var ledgerBucketShift = 6
     #if DEBUG
@@ -91,6 +99,14 @@ public enum PlantedFault: String, Sendable, CaseIterable {
     case looksForSnapshot
     /// Every embedded log has the same name.
     case sharedLogName
+    /// Newer rules do not see what is buffered already.
+    case skipsRematch
+    /// A rule that has expired decides nothing any more.
+    case forgetsBoundary
+    /// A rule that was deleted goes on deciding.
+    case deletedRuleActs
+    /// Limiters count seconds of our wall clock.
+    case limitersOnWallTime
 }
 
 /// Whether a record was taken.
@@ -158,19 +174,35 @@ public struct VerdictRecord: Hashable, Sendable {
 }
 
 /// One decision, for the decision log.
+///
+/// Of fixed size: nothing is allocated for a trace that no policy wanted.
 public struct DecisionEvent: Sendable {
     public var summary: TraceSummary
     public var decision: Decision
     public var cause: RipeCause
     /// On the stream clock.
     public var decidedAt: StreamTick
-    /// In configuration order; empty when votes are not recorded.
-    public var votes: [Vote]
-    /// Name of a span with status error, when the trace was kept for one.
-    public var errorSpan: String?
+    /// In configuration order; not evaluated where a force rule or an earlier verdict decided.
+    public var votes: VoteSet
+    /// The spans and values behind the votes; empty when nobody looked, or the spans were gone.
+    public var evidence: [VoteEvidence] = []
+    /// What limiters needed and had (`SamplerState.readings`); empty, and nothing allocated, when there are none.
+    public var readings: [LimiterReading?] = []
+
+    public init(
+        summary: TraceSummary, decision: Decision, cause: RipeCause, decidedAt: StreamTick, votes: VoteSet,
+        evidence: [VoteEvidence] = []
+    ) {
+        self.summary = summary
+        self.decision = decision
+        self.cause = cause
+        self.decidedAt = decidedAt
+        self.votes = votes
+        self.evidence = evidence
+    }
 }
 
-/// A kept trace whose bytes have to be read back.
+/// A trace whose bytes have to be read back: a kept one, or one that nobody can decide about without them.
 public struct TraceReads: Sendable {
     public var handle: TraceHandle
     public var reads: [SegmentRead]

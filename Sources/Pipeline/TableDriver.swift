@@ -84,11 +84,9 @@ public struct TableDriver: Sendable {
             sortOrder: definition.sortOrder, properties: definition.properties)
     }
 
-    private func record(of id: PartitionID, at offset: Int64) -> LogRecord? {
-        guard let source = sources[id], let batch = try? source.read(from: offset, limitBytes: 1),
-            let entry = batch.entries.first, entry.record.offset == offset
-        else { return nil }
-        return entry.record
+    private func record(of id: PartitionID, at offset: Int64) -> Result<LogRecord?, SourceError> {
+        guard let source = sources[id] else { return .success(nil) }
+        return attempt { () throws(SourceError) in try source.record(at: offset) }
     }
 
     private func attempt<Value, Failure: Error>(

@@ -29,6 +29,19 @@ extension TableMetadata {
         }
     }
 
+    /// The highest generation under which somebody owned this partition of a topic; nil when nobody did.
+    ///
+    /// - Parameter topic: `kafka:<cluster id>/<topic>`.
+    public func latestGeneration(of topic: String, partition: Int32) -> Int64? {
+        let (head, tail) = ("tss.owner.\(topic)#", ".\(partition)")
+        return properties.keys.compactMap { key -> Int64? in
+            guard key.hasPrefix(head), key.hasSuffix(tail), key.utf8.count > head.utf8.count + tail.utf8.count else {
+                return nil
+            }
+            return Int64(key.dropFirst(head.count).dropLast(tail.count))
+        }.max()
+    }
+
     private func property(_ key: String) throws(TableFormatError) -> JSONMembers? {
         guard let text = properties[key] else { return nil }
         do throws(JSONError) {

@@ -60,7 +60,7 @@ public enum TableEvent: Sendable {
     case present(Result<[PresentRow], FileError>)
     case verdicts(Result<[KeptVerdict], FileError>)
     /// Nil when the source has no such record.
-    case record(LogRecord?)
+    case record(Result<LogRecord?, SourceError>)
     case waited
 }
 
@@ -87,6 +87,8 @@ public enum TableObstacle: Sendable, Hashable, CustomStringConvertible {
     case catalog(String)
     /// The store gave no useful answer; tried again.
     case files(String)
+    /// The log gave no useful answer; tried again.
+    case source(String)
     /// Another try changes nothing, yet it is made once a minute: somebody may repair it.
     case refused(String)
     /// Our clock is this far ahead of the catalog's: committing would write wrong times.
@@ -96,6 +98,7 @@ public enum TableObstacle: Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .catalog(let message): "catalog: \(message)"
         case .files(let message): "files: \(message)"
+        case .source(let message): "source: \(message)"
         case .refused(let message): "refused: \(message)"
         case .clockSkew(let milliseconds): "our clock is \(milliseconds) ms off the catalog's"
         }

@@ -23,6 +23,12 @@ public struct Condition: Hashable, Sendable {
         case hash(atMost: UInt64, state: UInt64)
         /// Some span or its resource satisfied one of the matchers.
         case matches(mask: UInt64)
+        /// The token bucket of this index has room for the trace's spans, and gives it.
+        case spanTokens(bucket: Int)
+        /// The same for the trace's bytes.
+        case byteTokens(bucket: Int)
+        /// The composite of this index lets the trace through.
+        case composite(Int)
     }
 
     public init(_ test: Test, isInverted: Bool = false) {
@@ -36,15 +42,37 @@ public struct Condition: Hashable, Sendable {
     /// Whether no trace at all can satisfy it.
     var isImpossible: Bool { isInverted ? test == .always : test == .never }
 
+    /// Whether the answer depends on what other traces spent; such a condition is asked at the decision, once.
+    var isLimiting: Bool {
+        switch test {
+        case .spanTokens, .byteTokens, .composite: true
+        default: false
+        }
+    }
+
+    var limitsBytes: Bool {
+        if case .byteTokens = test { return true }
+        return false
+    }
+
     /// Whether every trace satisfies it.
     var isCertain: Bool { isInverted ? test == .never : test == .always }
 }
 
-/// An answer, or the statement that it depends on a hash whose probability is not claimed.
+/// An answer, or the statement that it depends on what is not known: a hash whose probability is not claimed, or
+/// what a limiter has left.
 enum Truth: UInt8 {
     case no
     case yes
     case unknown
+
+    var opposite: Truth {
+        switch self {
+        case .no: .yes
+        case .yes: .no
+        case .unknown: .unknown
+        }
+    }
 }
 
 /// What chance shows to a plan: the trace's real values, or those of a trace imagined in its place.
@@ -56,6 +84,7 @@ struct Chance {
 }
 
 extension Condition {
+    /// The answer as far as the trace alone gives it; that of a limiter is unknown.
     func truth(_ trace: borrowing TraceSummary, _ chance: Chance) -> Truth {
         let holds: Bool
         switch test {
@@ -74,6 +103,7 @@ extension Condition {
             guard chance.knowsHashes else { return .unknown }
             holds = FNV1a(state: state).adding(trace.traceID).state <= limit
         case .matches(let mask): holds = trace.matches & mask != 0
+        case .spanTokens, .byteTokens, .composite: return .unknown
         }
         return holds != isInverted ? .yes : .no
     }

@@ -16,6 +16,8 @@ struct Plan: Sendable {
         var conditions: Range<Int>
         /// Position in the configuration.
         var configurationIndex: Int
+        /// Whether one of the conditions is a limiter's.
+        var isLimiting: Bool
     }
 
     /// What the plan says of a trace; the number is an index into the configured policies.
@@ -23,7 +25,7 @@ struct Plan: Sendable {
         case dropped(Int)
         case sampled(Int)
         case notSampled
-        /// It depends on a hash.
+        /// It depends on a hash, or on what a limiter has left.
         case unknown
     }
 
@@ -32,14 +34,21 @@ struct Plan: Sendable {
     private(set) var dropCount = 0
     /// Distinct rejection thresholds of the plan's rates, rising, 0 first: between two of them no answer changes.
     private(set) var thresholds: [UInt64] = [0]
+    /// What limiting conditions name by index.
+    let limiters: LimiterList
+    /// Whether a condition asks for the trace's bytes.
+    let limitsBytes: Bool
 
-    init(_ compiled: [(conditions: [Condition], isDrop: Bool)]) {
+    init(_ compiled: [(conditions: [Condition], isDrop: Bool)], limiters: LimiterList) {
+        self.limiters = limiters
+        let parts = limiters.composites.flatMap(\.plan.parts).flatMap(\.conditions)
+        limitsBytes = (compiled.flatMap(\.conditions) + parts).contains(where: \.limitsBytes)
         for isDrop in [true, false] {
             for (index, policy) in compiled.enumerated() where policy.isDrop == isDrop {
                 policies.append(
                     Policy(
                         conditions: conditions.count..<conditions.count + policy.conditions.count,
-                        configurationIndex: index))
+                        configurationIndex: index, isLimiting: policy.conditions.contains(where: \.isLimiting)))
                 conditions += policy.conditions
             }
             if isDrop { dropCount = policies.count }
@@ -82,7 +91,7 @@ struct Plan: Sendable {
         return answer
     }
 
-    /// The share of traces like this one, of all randomness, that the plan keeps; nil when a hash has a say.
+    /// The share of traces like this one, of all randomness, that the plan keeps; nil when a hash or a limiter has a say.
     ///
     /// All rates look at the same 56 bits R, so the traces that a set of policies keeps are a set of
     /// values of R. The thresholds cut [0, 2⁵⁶) into intervals in which no rate changes its answer:
@@ -93,7 +102,8 @@ struct Plan: Sendable {
     /// Horvitz-Thompson estimator, unbiased for every count over traces.
     ///
     /// A `probabilistic` policy uses another hash. Where it decides, the probability is not known
-    /// (its hash and R are two functions of one id, of which nothing guarantees independence).
+    /// (its hash and R are two functions of one id, of which nothing guarantees independence). Nor is it where a
+    /// limiter decides: that depends on the traces that came before.
     func inclusionProbability(_ trace: borrowing TraceSummary) -> Double? {
         var kept: UInt64 = 0
         for index in thresholds.indices {

@@ -6,14 +6,12 @@ public enum PolicyCatalog {
     /// One row for each kind that is built.
     public static let kinds: [any PolicyKind.Type] = [
         AlwaysSample.self, StatusCode.self, Latency.self, SpanCount.self, Probabilistic.self, Rate.self,
-        StringAttribute.self, NumericAttribute.self, BooleanAttribute.self, TraceFlags.self, And.self, Not.self,
-        Drop.self,
+        StringAttribute.self, NumericAttribute.self, BooleanAttribute.self, TraceStateMember.self, TraceFlags.self,
+        RateLimiting.self, BytesLimiting.self, And.self, Not.self, Drop.self, Composite.self,
     ]
 
     /// Kinds that the Collector has and this version has not.
-    public static let unbuiltKinds = [
-        "trace_state", "rate_limiting", "bytes_limiting", "ottl_condition", "composite",
-    ]
+    public static let unbuiltKinds = ["ottl_condition"]
 
     /// The names of a kind's members: those it asks for when it reads an empty map.
     public static func members(of kind: any PolicyKind.Type) -> [String] {
@@ -63,9 +61,18 @@ public enum PolicyCatalog {
         var members = Fields(fields.node(typeName), path: fields.key(typeName), place: fields.place)
         let made = kind.init(reading: &members)
         members.finish()
+        warnOfOthers(&fields, typeName)
         fields.finish()
         fields.problems.add(members.problems.list)
         return PolicyConfiguration(name: name, kind: made, place: fields.place)
+    }
+
+    /// The members of another kind are left over from an edit: the Collector ignores them.
+    private static func warnOfOthers(_ fields: inout Fields, _ typeName: String) {
+        for other in kinds.map({ $0.typeName }) + unbuiltKinds where other != typeName && fields.has(other) {
+            _ = fields.node(other)
+            fields.warning(other, "has no effect: the type is \(typeName)")
+        }
     }
 
     static func complaint(about typeName: String) -> String {
@@ -78,30 +85,35 @@ public enum PolicyCatalog {
         "known are \(kinds.map { $0.typeName }.joined(separator: ", "))"
     }
 
-    /// The parts of an `and` or a `drop`: basic kinds and `not`, at least one, each with a name of its own.
+    /// The parts of an `and` or a `drop`: basic kinds and `not`, at least one.
     static func parts(of fields: inout Fields, _ member: String, in typeName: String) -> [any PolicyKind] {
-        guard let list = fields.node(member) else {
-            fields.error(member, "\(typeName) needs at least one policy")
-            return []
-        }
-        let path = fields.key(member)
-        let policies = policies(in: list, path: path, problems: &fields.problems)
+        let policies = parts(of: &fields, member, in: typeName) { $0 is any BasicPolicyKind || $0 is Not }
         if policies.isEmpty, !fields.problems.hasErrors {
             fields.error(member, "\(typeName) needs at least one policy")
         }
+        return policies.map(\.kind)
+    }
+
+    /// The parts of a kind that has several, each with a name of its own and of a kind that may stand there.
+    static func parts(
+        of fields: inout Fields, _ member: String, in typeName: String, where isAllowed: (any PolicyKind) -> Bool
+    ) -> [PolicyConfiguration] {
+        guard let list = fields.node(member) else { return [] }
+        let path = fields.key(member)
+        let policies = policies(in: list, path: path, problems: &fields.problems)
         var names: Set<String> = []
         for policy in policies {
             if !policy.name.isEmpty, !names.insert(policy.name).inserted {
                 fields.problems.error(
                     at: policy.place, key: path, "two policies of one \(typeName) have the name \(policy.name)")
             }
-            if !(policy.kind is any BasicPolicyKind || policy.kind is Not) {
+            if !isAllowed(policy.kind) {
                 fields.problems.error(
                     at: policy.place, key: path,
-                    "a \(policy.kind.typeName) policy cannot stand in a \(typeName) policy")
+                    "a policy of the kind \(policy.kind.typeName) cannot stand in one of the kind \(typeName)")
             }
         }
-        return policies.map(\.kind)
+        return policies
     }
 
     /// "traces that take at least 5000 ms, and traces of 2 to 4 spans, of these a share of 0.5".

@@ -21,18 +21,40 @@ public protocol PolicyKind: Sendable {
     ///
     /// - Parameter answers: What each of `conditions` said of it; the kind takes its own from the front.
     func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String
+
+    /// Says which spans and values show why the trace answered so; see `TraceLevelPolicyKind` for kinds that need none.
+    ///
+    /// - Parameter answers: As in `explanation`.
+    func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers)
 }
 
 /// What the conditions of a policy said of a trace, in their order.
 public struct Answers {
-    private var rest: ArraySlice<Bool>
+    /// What one condition said.
+    struct Answer {
+        /// nil: it was not asked, or what it said is not known any more.
+        var isMet: Bool?
+        /// Of a composite: the part that decided, nil when none matched or it cannot be told.
+        var part: Int?
+        /// Of a composite: what the conditions of that part said.
+        var partAnswers: [Answer] = []
+        /// Of a limiter: what it needed and had, when that is still known.
+        var reading: LimiterReading?
+    }
 
-    init(_ answers: [Bool]) {
+    private var rest: ArraySlice<Answer>
+
+    init(_ answers: [Answer]) {
         rest = answers[...]
     }
 
+    /// Whether the next condition held; nil: it was not asked, or what it said is not known any more.
+    ///
     /// - Precondition: No kind takes more answers than it has conditions.
-    public mutating func next() -> Bool { rest.removeFirst() }
+    public mutating func next() -> Bool? { rest.removeFirst().isMet }
+
+    /// The next answer with the part that decided.
+    mutating func nextPart() -> Answer { rest.removeFirst() }
 }
 
 extension PolicyKind {
@@ -45,13 +67,21 @@ public protocol BasicPolicyKind: PolicyKind {
 
     /// How the trace answers, given whether the condition holds.
     func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String
+
+    /// Says which spans and values show why the condition holds, or does not.
+    func evidence(_ search: inout EvidenceSearch, isMet: Bool)
 }
 
 extension BasicPolicyKind {
     public func conditions(_ compiler: inout PolicyCompiler) -> [Condition] { [condition(&compiler)] }
 
     public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
-        explanation(trace, isMet: answers.next())
+        guard let isMet = answers.next() else { return "\(typeName) not told" }
+        return explanation(trace, isMet: isMet)
+    }
+
+    public func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers) {
+        search.ask(self, answers.nextPart())
     }
 }
 

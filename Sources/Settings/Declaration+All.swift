@@ -2,7 +2,7 @@ internal import Sampling
 
 extension Declaration {
     /// Every key of this version, in the order of the reference.
-    static let all: [Declaration] = app + otlp + sampling + storage + observability + query
+    static let all: [Declaration] = app + otlp + sampling + forceSampling + storage + observability + admin + query
 
     private static let anyCount = 1...1_000_000_000
     private static let anyPort = 0...65_535
@@ -91,8 +91,27 @@ extension Declaration {
             "sampling.base_sample_rate", .rate(\.sampling.simple.baseSampleRate),
             "Share of all traces that is kept, whatever they are: 0.05 keeps one in twenty."),
         Declaration(
-            "sampling.policies", .tree(\.sampling.policies), default: "none",
+            "sampling.policies", .tree(\.sampling.policies, words: "list"), default: "none",
             "Policies beside the simple keys: a list of `{name, type, <type>: {…}}`."),
+        Declaration(
+            "sampling.tail_sampling", .tree(\.sampling.tailSampling, words: "map"), default: "none",
+            "The configuration of a Collector's `tail_sampling` processor, pasted as it is. It stands alone: the keys "
+                + "above do not apply."),
+        Declaration(
+            "sampling.policies_file", .optionalPath(\.sampling.policiesFile), default: "none",
+            "File with the policies: such a block, or a `sampling:` section. It stands alone too."),
+    ]
+
+    private static let forceSampling: [Declaration] = [
+        Declaration(
+            "force_sampling.enabled", .boolean(\.forceSampling.isEnabled),
+            "Whether force rules can be made. Off, rules of an earlier time do not act, and their calls answer 409."),
+        Declaration(
+            "force_sampling.max_rules", .integer(\.forceSampling.maximumRules, 1...ForceRuleLimits.ruleCountLimit),
+            "Most rules, those included that have expired and still decide traces of their time."),
+        Declaration(
+            "force_sampling.max_duration_secs", .wide(\.forceSampling.maximumDurationSeconds, 1...31_536_000),
+            "Longest time from now to a rule's expiry, at its creation and when it is extended."),
     ]
 
     private static let storage: [Declaration] = [
@@ -135,6 +154,18 @@ extension Declaration {
         Declaration(
             "observability.health_port", .integer(\.observability.healthPort, anyPort),
             "Port of health and admin calls. 0: any free port."),
+    ]
+
+    private static let admin: [Declaration] = [
+        Declaration(
+            "admin.token", .optionalText(\.admin.token), default: "none", isSecret: true,
+            "Token that admin calls must bear, as `Authorization: Bearer …`. Without one whoever reaches the port may "
+                + "call."),
+        Declaration(
+            "admin.token_file", .optionalPath(\.admin.tokenFile), default: "none", "File that holds the token instead."),
+        Declaration(
+            "admin.allowed_hosts", .texts(\.admin.allowedHosts),
+            "Names beside the loopback's by which browsers may reach admin calls on a loopback address."),
     ]
 
     private static let query: [Declaration] = [

@@ -35,11 +35,14 @@ struct Declaration: Sendable {
         case name(Property<String>)
         case optionalText(Property<String?>)
         case path(Property<String>)
+        case optionalPath(Property<String?>)
+        /// A list of texts; one alone is taken as a list of it.
+        case texts(Property<[String]>)
         /// One word of a closed list; the first is the default and the only one that has an effect yet.
         case constant([String])
         case logFilter(Property<LogFilter>)
         /// A list or map that another reader takes apart.
-        case tree(Property<Node?>)
+        case tree(Property<Node?>, words: String)
     }
 
     init(

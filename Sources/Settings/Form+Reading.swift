@@ -4,8 +4,10 @@ internal import Telemetry
 
 extension Declaration.Form {
     var isTree: Bool {
-        if case .tree = self { return true }
-        return false
+        switch self {
+        case .tree, .texts: true
+        default: false
+        }
     }
 
     /// Reads a value and sets the property.
@@ -27,7 +29,15 @@ extension Declaration.Form {
             settings[keyPath: property] = AbsolutePath.of(try Self.filled(node), in: folder)
         case .constant(let words): try Self.constant(node, words)
         case .logFilter(let property): settings[keyPath: property] = try Self.logFilter(try node.text())
-        case .tree(let property): settings[keyPath: property] = node
+        case .optionalPath(let property):
+            settings[keyPath: property] = AbsolutePath.of(try Self.filled(node), in: folder)
+        case .texts(let property):
+            if case .list(let nodes) = node.value {
+                settings[keyPath: property] = try nodes.map { (node) throws(ReadError) in try Self.filled(node) }
+            } else {
+                settings[keyPath: property] = [try Self.filled(node)]
+            }
+        case .tree(let property, _): settings[keyPath: property] = node
         }
     }
 

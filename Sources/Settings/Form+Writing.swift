@@ -16,9 +16,12 @@ extension Declaration.Form {
         case .text(let property), .name(let property), .path(let property):
             YAMLText.scalar(settings[keyPath: property])
         case .logFilter(let property): YAMLText.scalar(settings[keyPath: property].description)
-        case .optionalText(let property): settings[keyPath: property].map { YAMLText.scalar($0) }
+        case .optionalText(let property), .optionalPath(let property):
+            settings[keyPath: property].map { YAMLText.scalar($0) }
         case .constant(let words): words[0]
-        case .tree(let property): settings[keyPath: property].map(YAMLText.flow)
+        case .texts(let property):
+            "[\(settings[keyPath: property].map { YAMLText.scalar($0) }.joined(separator: ", "))]"
+        case .tree(let property, _): settings[keyPath: property].map(YAMLText.flow)
         }
     }
 
@@ -37,10 +40,11 @@ extension Declaration.Form {
         case .rate, .optionalRate: "rate, 0 to 1"
         case .text, .optionalText: "text"
         case .name: "name: letters, digits, `_`, `-`"
-        case .path: "path; a relative one lies in the file's folder, or the working directory"
+        case .texts: "list of texts"
+        case .path, .optionalPath: "path; a relative one lies in the file's folder, or the working directory"
         case .constant(let words): "`\(words[0])`"
         case .logFilter: "levels"
-        case .tree: "list"
+        case .tree(_, let words): words
         }
     }
 

@@ -7,7 +7,9 @@ extension LoadedSettings {
 
     static func printed(_ settings: Settings, _ places: [String: Place], _ declarations: [Declaration]) -> String {
         var lines = SectionLines()
-        for declaration in declarations {
+        let isAlone = settings.sampling.standsAlone
+        for declaration in declarations where !(isAlone && declaration.isOfPolicies) {
+            guard places[declaration.key] != nil || !declaration.isSecret else { continue }
             guard let value = declaration.form.text(in: settings) else { continue }
             let shown = declaration.isSecret && places[declaration.key] != nil ? "<redacted>" : value
             let place = places[declaration.key]?.description ?? "default"

@@ -1,13 +1,14 @@
 internal import Configuration
-internal import Sampling
 
 /// What one key alone cannot show.
 extension Loader {
-    mutating func check() {
+    /// - Parameter readFile: The text of a file that a key names.
+    mutating func check(_ readFile: (String) throws(ReadError) -> String) {
         settings.app.maximumBufferBytes = max(settings.app.maximumBufferBytes, Self.smallestBufferBytes)
+        checkSampling(readFile)
         checkWaits()
         checkDisk()
-        checkSampling()
+        checkAdmin(readFile)
         resolveCatalog()
         checkPorts()
     }
@@ -38,41 +39,29 @@ extension Loader {
                 + "(2 × storage.iceberg.target_file_bytes + 64 MiB)")
     }
 
-    private mutating func checkSampling() {
-        let simple = settings.sampling.simple
-        if simple.alwaysSampleErrors, let rate = simple.errorSampleRate, rate < 1 {
-            let key = "sampling.error_sample_rate"
+    /// The token of the admin calls, from its file when it lies in one.
+    private mutating func checkAdmin(_ readFile: (String) throws(ReadError) -> String) {
+        let key = "admin.token"
+        if let path = settings.admin.tokenFile {
+            let fileKey = "admin.token_file"
+            let place = places[fileKey] ?? .builtIn
+            if let other = places[key] {
+                problems.error(at: place, key: fileKey, "the same as \(key), which is given at \(other)")
+            }
+            do throws(ReadError) {
+                settings.admin.token = Self.withoutFinalNewline(try readFile(path))
+            } catch {
+                problems.error(at: place, key: fileKey, error.message)
+                return
+            }
+        }
+        guard let token = settings.admin.token else { return }
+        // RFC 6750, section 2.1: what a bearer token consists of, and so what a client can send.
+        let isToken = token.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+        if token.isEmpty || !isToken {
             problems.error(
-                at: places[key] ?? .builtIn, key: key,
-                "\(NumberText.of(rate)) contradicts sampling.always_sample_errors: set that to false")
-        }
-        if !simple.sampleLatency {
-            warnIdle(["latency_threshold_ms", "latency_sample_rate"], without: "sample_latency")
-        }
-        if !simple.sampleCardinality { warnIdle(["max_span_count"], without: "sample_cardinality") }
-        let places = places
-        var written: [PolicyConfiguration] = []
-        if let node = settings.sampling.policies {
-            written = PolicyCatalog.policies(in: node, path: "sampling.policies", problems: &problems)
-        }
-        let effective = simple.policies(written: written) { places["sampling.\($0)"] ?? .builtIn }
-        do throws(SamplingError) {
-            settings.sampling.sampler = try Sampler(policies: effective)
-            problems.add(settings.sampling.sampler.warnings)
-        } catch {
-            problems.add(error.problems)
-        }
-    }
-
-    /// Warns of keys that were changed and need another one to act.
-    private mutating func warnIdle(_ names: [String], without name: String) {
-        let defaults = Settings(machine: machine)
-        for declaration in vocabulary.declarations {
-            let key = declaration.key
-            guard names.contains(where: { key == "sampling." + $0 }), let place = places[key],
-                declaration.form.text(in: settings) != declaration.form.text(in: defaults)
-            else { continue }
-            problems.warning(at: place, key: key, "has no effect while sampling.\(name) is false")
+                at: places[key] ?? places["admin.token_file"] ?? .builtIn, key: key,
+                "a token consists of visible ASCII characters, at least one")
         }
     }
 

@@ -15,7 +15,7 @@ extension Settings {
             vocabulary: .current, machine: machine,
             settings: Settings(machine: machine, isDevelopment: isDevelopment))
         loader.read(sources, readFile: readFile)
-        loader.check()
+        loader.check(readFile)
         guard !loader.problems.hasErrors else { throw SettingsError(problems: loader.problems.errors) }
         return LoadedSettings(
             settings: loader.settings, warnings: loader.problems.warnings,
@@ -31,7 +31,7 @@ struct Loader {
     var problems = Problems()
     var ignoredVariables: [String] = []
     /// Where each given key was given.
-    private(set) var places: [String: Place] = [:]
+    var places: [String: Place] = [:]
     /// Folder that relative paths of the file lie in.
     private var fileFolder: String
 
@@ -49,6 +49,11 @@ struct Loader {
         layers.append(looseLayer(sources.environment))
         layers.append(variableLayer(sources.environment, readFile))
         layers.append(argumentLayer(sources.arguments))
+        apply(layers)
+    }
+
+    /// Sets what the layers give; a later one wins.
+    mutating func apply(_ layers: [Layer]) {
         var values: [String: Node] = [:]
         for layer in layers {
             problems.add(layer.problems.list)
@@ -186,7 +191,7 @@ extension Loader {
         }
     }
 
-    private static func withoutFinalNewline(_ text: String) -> String {
+    static func withoutFinalNewline(_ text: String) -> String {
         var text = text
         while text.last?.isNewline == true { text.removeLast() }
         return text

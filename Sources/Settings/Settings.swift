@@ -1,3 +1,4 @@
+internal import Sampling
 public import Telemetry
 
 /// Everything that can be configured, with the defaults.
@@ -7,8 +8,10 @@ public struct Settings: Sendable {
     public var app: Application
     public var otlp = OTLP()
     public var sampling = SamplingSettings()
+    public var forceSampling = ForceSampling()
     public var storage = Storage()
     public var observability = Observability()
+    public var admin = Admin()
     public var query = Query()
     /// Short waits and one line per decision, for a developer's machine.
     public let isDevelopment: Bool
@@ -71,6 +74,15 @@ extension Settings {
         public var partitions = 1
     }
 
+    /// Section `force_sampling`: rules that people make while the program runs.
+    public struct ForceSampling: Sendable {
+        public var isEnabled = true
+        /// Rules that are kept at once.
+        public var maximumRules = ForceRuleLimits.ruleCountLimit
+        /// Longest time from now to a rule's expiry.
+        public var maximumDurationSeconds: Int64 = 604_800
+    }
+
     /// Section `storage`: where kept traces go.
     public struct Storage: Sendable {
         public var iceberg = Iceberg()
@@ -106,6 +118,16 @@ extension Settings {
         public var healthAddress = "127.0.0.1"
         /// 0: any free port.
         public var healthPort = 8080
+    }
+
+    /// Section `admin`: who may make admin calls.
+    public struct Admin: Sendable {
+        /// nil: whoever reaches the port.
+        public internal(set) var token: String?
+        /// Absolute path of the file that the token was read from.
+        var tokenFile: String?
+        /// Beside those of the loopback.
+        public internal(set) var allowedHosts: [String] = []
     }
 
     /// Section `query`: SQL over the kept traces.

@@ -25,12 +25,9 @@ struct UnbuiltKey: Sendable {
             "redis.", ["url", "password", "db", "pool_size", "connection_timeout_secs", "trace_ttl_secs"],
             "the Redis store is not built yet")
         + list(
-            "sampling.", ["tail_sampling.", "policies_file"], "a Collector's tail_sampling block is not built yet")
-        + list(
             "force_sampling.",
-            [
-                "enabled", "poll_interval_secs", "use_pubsub", "pubsub_channel", "max_duration_secs", "max_rules",
-            ], "force rules are not built yet")
+            ["poll_interval_secs", "use_pubsub", "pubsub_channel"],
+            "rules live in the embedded store; sharing them over Redis is not built yet")
         + list(
             "storage.iceberg.",
             [
@@ -52,8 +49,6 @@ struct UnbuiltKey: Sendable {
                 "enabled", "min_compression_count", "compression_window_secs", "max_span_duration_secs",
                 "compress_operations", "exclude_operations", "sql_patterns",
             ], "span compression is not built yet")
-        + list(
-            "admin.", ["token", "token_file", "allowed_hosts"], "access control of the admin calls is not built yet")
         + list(
             "oidc.",
             [

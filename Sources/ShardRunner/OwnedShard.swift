@@ -3,6 +3,7 @@ internal import Pipeline
 internal import Sampling
 internal import Telemetry
 internal import Threads
+internal import TraceBuffering
 internal import TraceModel
 
 /// A shard with its log and what hangs on it. Owned by one worker thread, never shared.
@@ -15,6 +16,8 @@ final class OwnedShard {
         case idle
         /// Kept rows must be committed first.
         case blockedByCommit
+        /// What was written to disk does not come back: the partition must be taken over anew, from the log.
+        case broken
     }
 
     private var shard: Shard
@@ -23,8 +26,14 @@ final class OwnedShard {
     private let decisions: DecisionLog
     private let deadLetters: DeadLetterFolder
     private let metrics: ShardMetrics
+    private let noteRuleMatches: (@Sendable ([String: Int]) -> Void)?
     private let logger: Logger
     private let options: RunnerOptions
+    private let spill: SpillChannel?
+    private var pace: RematchPace
+    private var samplerNumber: UInt32
+    private var votes: VoteCounters
+    private var isBroken = false
     private var batch = SourceBatch()
     /// First entry of `batch` that was not taken.
     private var position = 0
@@ -32,16 +41,23 @@ final class OwnedShard {
     private var isCorrupt = false
 
     init(
-        _ shard: consuming Shard, source: any SpanSource, verdicts: (any VerdictStore)?, decisions: DecisionLog,
-        metrics: ShardMetrics, logger: Logger, options: RunnerOptions
+        _ shard: consuming Shard, number: UInt32, source: any SpanSource, verdicts: (any VerdictStore)?,
+        decisions: DecisionLog,
+        spill: SpillChannel?, metrics: ShardMetrics,
+        noteRuleMatches: (@Sendable ([String: Int]) -> Void)?, logger: Logger, options: RunnerOptions
     ) {
         self.shard = shard
         self.source = source
         self.verdicts = verdicts
         self.decisions = decisions
         self.metrics = metrics
+        self.noteRuleMatches = noteRuleMatches
         self.logger = logger
         self.options = options
+        self.spill = spill
+        samplerNumber = number
+        votes = VoteCounters(self.shard.sampler, metrics.metrics)
+        pace = RematchPace(bytesPerSecond: options.rematchBytesPerSecond)
         deadLetters = DeadLetterFolder(path: options.deadLetterFolder)
     }
 
@@ -52,16 +68,60 @@ final class OwnedShard {
     ///
     /// - Parameter mayRead: False while the program stops: nothing new is taken.
     func turn(mayRead: Bool) -> Progress {
+        let start = MonotonicInstant.now
         let wall = WallClock.milliseconds
+        takeReplies()
+        if isBroken { return .broken }
         var hold: IngestOutcome.Hold?
         if mayRead {
             fill()
             hold = ingest(wall: wall)
         }
         let isMoreDue = mayRead && shard.advance(reach(hold), wall: wall)
-        harvest()
+        let isMatching = rematch(at: start)
+        orderSegments()
+        let hasWorked = harvest() || hold != nil || isMoreDue || isMatching
+        if hasWorked { metrics.turned(nanoseconds: Int(MonotonicInstant.now.nanoseconds - start.nanoseconds)) }
         if hold == .keptFull { return .blockedByCommit }
-        return isMoreDue || hold != nil || position < batch.entries.count ? .busy : .idle
+        if shard.isWaitingForDisk { return .idle }
+        return isMoreDue || isMatching || hold != nil || position < batch.entries.count ? .busy : .idle
+    }
+
+    // MARK: Segments on disk
+
+    private func takeReplies() {
+        guard let spill else { return }
+        for reply in spill.takeReplies() {
+            switch reply {
+            case .written(let segment): shard.segmentWritten(segment)
+            case .trace(let handle, let pieces):
+                for piece in pieces { shard.supply(handle, piece.read, piece.bytes) }
+            case .segment(let segment, let bytes): shard.supplyRematch(segment, bytes)
+            case .unreadable: isBroken = true
+            }
+        }
+        shard.diskIsFull(spill.isDiskFull)
+    }
+
+    private func orderSegments() {
+        guard let spill else { return }
+        for segment in shard.sealedSegments() { spill.order(.write(segment)) }
+        let unneeded = shard.unneededSegments()
+        if !unneeded.isEmpty { spill.remove(unneeded) }
+        for trace in shard.takeReads() { spill.order(.readTrace(trace)) }
+    }
+
+    /// Matches some of what is buffered against newer rules; whether there is more that may be done at once.
+    private func rematch(at now: MonotonicInstant) -> Bool {
+        guard pace.mayGo(at: now) else { return false }
+        switch shard.rematch() {
+        case .idle: return false
+        case .matched(let byteCount): pace.went(byteCount)
+        case .read(let read):
+            pace.went(read.byteCount)
+            spill?.order(.readSegment(read))
+        }
+        return pace.mayGo(at: now)
     }
 
     // MARK: Reading
@@ -100,7 +160,8 @@ final class OwnedShard {
 
     // MARK: What piled up
 
-    private func harvest() {
+    /// Whether there was anything.
+    private func harvest() -> Bool {
         let records = shard.takeVerdicts()
         if !records.isEmpty { verdicts?.append(records, of: id) }
         let events = shard.takeDecisions()
@@ -111,18 +172,31 @@ final class OwnedShard {
             report(events)
         }
         storeDeadLetters()
-        metrics.update(shard.counters, shard.gauges)
+        let hasTaken = metrics.update(shard.counters, shard.gauges)
+        return hasTaken || !records.isEmpty || !events.isEmpty
     }
 
     private func report(_ events: [DecisionEvent]) {
-        decisions.append(events, sampler: shard.sampler)
-        metrics.count(events, sampler: shard.sampler, limits: options.shard.buffer)
+        decisions.append(events, number: samplerNumber)
+        metrics.count(events, limits: options.shard.buffer)
+        countRuleMatches(events)
+        let votes = votes
+        shard.drainVoteCounts { policy, outcome, count in votes.add(policy, outcome, Int(count)) }
         guard options.logsDecisions || logger.level <= .debug else { return }
         for event in events {
             let why = event.explanation(by: shard.sampler)
             let line = "\(event.summary.traceID) \(why) (\(event.summary.spanCount) spans, \(event.cause))"
             if options.logsDecisions { logger.info(line) } else { logger.debug(line) }
         }
+    }
+
+    private func countRuleMatches(_ events: [DecisionEvent]) {
+        guard let noteRuleMatches else { return }
+        var counts: [String: Int] = [:]
+        for event in events where event.decision.reason == .forceRule {
+            counts[event.decision.policy, default: 0] += 1
+        }
+        if !counts.isEmpty { noteRuleMatches(counts) }
     }
 
     private func storeDeadLetters() {
@@ -156,8 +230,15 @@ final class OwnedShard {
         if shard.hasBatchInFlight { shard.aborted() }
     }
 
-    func adopt(_ sampler: Sampler) { shard.adopt(sampler: sampler) }
+    func adopt(_ numbered: NumberedSampler) {
+        shard.adopt(sampler: numbered.sampler)
+        samplerNumber = numbered.number
+        votes = VoteCounters(numbered.sampler, metrics.metrics)
+    }
 
     /// The shard is given up: it is no longer ours.
-    func close() { metrics.close(shard.counters) }
+    func close() {
+        metrics.close(shard.counters)
+        spill?.close()
+    }
 }

@@ -13,8 +13,16 @@ public struct RunnerOptions: Sendable {
     public var targetFileBytes = 128 << 20
     /// Positions alone are committed this often at most (5 min).
     public var positionInterval: Duration = .seconds(300)
+    /// A source that does not answer is asked again after half to the whole of this (2 s).
+    public var sourceRetry: Duration = .seconds(2)
     /// One read from the log.
     public var readBytes = 1 << 20
+    /// How fast what is buffered is matched against newer rules, in each shard (64 MiB/s).
+    public var rematchBytesPerSecond = 64 << 20
+    /// Folder for full segments of the buffers (`ShardOptions.buffer.spills`).
+    public var segmentFolder: String
+    /// What segments may take of the disk at this moment; asked before each is written.
+    public var segmentBytes: @Sendable () -> Int = { .max }
     /// Decisions that can be asked for.
     public var rememberedDecisions = 100_000
     /// Random at every process start, hexadecimal; never the instance id.
@@ -25,8 +33,9 @@ public struct RunnerOptions: Sendable {
     /// Folder for records that cannot be decoded.
     public var deadLetterFolder: String
 
-    public init(writer: String, deadLetterFolder: String) {
+    public init(writer: String, deadLetterFolder: String, segmentFolder: String) {
         self.writer = writer
         self.deadLetterFolder = deadLetterFolder
+        self.segmentFolder = segmentFolder
     }
 }

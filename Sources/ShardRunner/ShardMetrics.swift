@@ -7,22 +7,37 @@ internal import TraceModel
 
 /// Turns the counters of one shard into the program's: each call adds what changed since the last.
 final class ShardMetrics {
-    private let metrics: PipelineMetrics
+    let metrics: PipelineMetrics
     private var counted = ShardCounters()
     private var shown = Shown()
+    private var latencies: LocalHistogram
+    private var turns: LocalHistogram
 
     /// What this shard's part of the common gauges is.
     private struct Shown {
         var traces = 0
         var spans = 0
         var memoryBytes = 0
+        var rematchBytes = 0
     }
 
     init(_ metrics: PipelineMetrics) {
         self.metrics = metrics
+        latencies = LocalHistogram(like: metrics.decisionLatency)
+        turns = LocalHistogram(like: metrics.shardTurnDuration)
     }
 
-    func update(_ now: ShardCounters, _ gauges: ShardGauges) {
+    /// A turn in which there was something to do.
+    func turned(nanoseconds: Int) {
+        turns.observe(nanoseconds: nanoseconds)
+        metrics.shardTurnDuration.add(&turns)
+    }
+
+    /// - Returns: Whether messages were taken since the last call.
+    func update(_ now: ShardCounters, _ gauges: ShardGauges) -> Bool {
+        show(gauges)
+        guard now != counted else { return false }
+        let hasTaken = now.messages > counted.messages
         add(metrics.tracesIngested, now.tracesIngested, counted.tracesIngested)
         add(metrics.spansIngested, now.spansIngested, counted.spansIngested)
         add(metrics.earlyDecisions, now.earlyDecisions, counted.earlyDecisions)
@@ -39,29 +54,32 @@ final class ShardMetrics {
                 add(metrics.spansDropped[label], now.spansDropped[index], counted.spansDropped[index])
             }
         }
+        add(metrics.tracesRematched, now.tracesRematched, counted.tracesRematched)
         counted = now
-        show(traces: gauges.bufferedTraces, spans: gauges.bufferedSpans, bytes: gauges.bufferBytes + gauges.memoryBytes)
+        return hasTaken
     }
 
     /// The shard is gone: so is what it held.
-    func close(_ now: ShardCounters) {
-        show(traces: 0, spans: 0, bytes: 0)
-    }
+    func close(_ now: ShardCounters) { show(Shown()) }
 
-    /// Votes and latencies of decisions.
-    func count(_ events: [DecisionEvent], sampler: Sampler, limits: BufferLimits) {
+    /// How long decisions took.
+    func count(_ events: [DecisionEvent], limits: BufferLimits) {
+        // Ticks are long and decisions come in heaps: most of a heap took equally long.
+        var last = (latency: 0, count: 0)
         for event in events {
-            metrics.decisionLatency.observe(Self.latency(event, limits))
-            let votes = event.votes.isEmpty ? sampler.votes(event.summary) : event.votes
-            for vote in votes {
-                guard let label = PolicyVote(rawValue: "\(vote.outcome)") else { continue }
-                metrics.policyVotes.counter(vote.policy.name, label).add(1)
+            let latency = Self.latency(event, limits)
+            if latency != last.latency {
+                if last.count > 0 { latencies.observe(nanoseconds: last.latency, count: last.count) }
+                last = (latency, 0)
             }
+            last.count += 1
         }
+        latencies.observe(nanoseconds: last.latency, count: last.count)
+        metrics.decisionLatency.add(&latencies)
     }
 
-    /// From the moment the trace was ripe to its decision, on the stream clock.
-    private static func latency(_ event: DecisionEvent, _ limits: BufferLimits) -> Duration {
+    /// From the moment the trace was ripe to its decision, on the stream clock, nanoseconds.
+    private static func latency(_ event: DecisionEvent, _ limits: BufferLimits) -> Int {
         let summary = event.summary
         let ripe: StreamTick =
             switch event.cause {
@@ -70,14 +88,25 @@ final class ShardMetrics {
             case .duration: summary.firstTick.advanced(by: limits.maximumDurationTicks)
             case .early: event.decidedAt
             }
-        return .milliseconds(max(0, event.decidedAt.milliseconds - ripe.milliseconds))
+        return Int(max(0, event.decidedAt.milliseconds - ripe.milliseconds)) * 1_000_000
     }
 
-    private func show(traces: Int, spans: Int, bytes: Int) {
-        metrics.bufferTraces.add(traces - shown.traces)
-        metrics.bufferSpans.add(spans - shown.spans)
-        metrics.bufferMemoryBytes.add(bytes - shown.memoryBytes)
-        shown = Shown(traces: traces, spans: spans, memoryBytes: bytes)
+    private func show(_ gauges: ShardGauges) {
+        show(
+            Shown(
+                traces: gauges.bufferedTraces, spans: gauges.bufferedSpans,
+                memoryBytes: gauges.bufferBytes + gauges.memoryBytes, rematchBytes: gauges.rematchBytes))
+    }
+
+    private func show(_ now: Shown) {
+        // Gauges that all shards share: each adds its own changes.
+        if now.traces != shown.traces { metrics.bufferTraces.add(now.traces - shown.traces) }
+        if now.spans != shown.spans { metrics.bufferSpans.add(now.spans - shown.spans) }
+        if now.memoryBytes != shown.memoryBytes { metrics.bufferMemoryBytes.add(now.memoryBytes - shown.memoryBytes) }
+        if now.rematchBytes != shown.rematchBytes {
+            metrics.rematchBytesLeft.add(now.rematchBytes - shown.rematchBytes)
+        }
+        shown = now
     }
 
     private func add(_ counter: Counter, _ now: UInt64, _ before: UInt64) {

@@ -3,6 +3,7 @@ public import Pipeline
 public import Sampling
 public import Telemetry
 public import Threads
+internal import TraceBuffering
 
 /// Runs the shards of this process: worker threads that read, decide and hold, one committer that stores.
 ///
@@ -11,25 +12,33 @@ public import Threads
 ///                                                         └◀── committed
 public final class ShardRunner: Sendable {
     private let committer: Committer
+    private let sources: any SpanSources
     private let workers: [Worker]
     private let threads = Lock<[NamedThread]>([])
-    private let sampler: Lock<Sampler>
+    private let spill: SpillThread?
+    private let sampler: Lock<NumberedSampler>
     private let logger: Logger
     /// The newest decisions.
     public let decisions: DecisionLog
 
     /// Everything it talks to.
     public struct Ports: Sendable {
-        public var sources: [any SpanSource]
+        public var sources: any SpanSources
         public var catalog: any Catalog
         public var files: any TableFiles
         public var rows: any RowFiles
         public var verdicts: (any VerdictStore)?
         public var clock: any Clock
+        /// Where full segments go; nil for files of `RunnerOptions.segmentFolder`.
+        public var segments: (@Sendable () -> any SegmentStore)?
+        /// Told after each turn how many traces force rules have decided in it, by the rules' ids; must not block.
+        public var noteRuleMatches: (@Sendable ([String: Int]) -> Void)?
 
         public init(
-            sources: [any SpanSource], catalog: any Catalog, files: any TableFiles, rows: any RowFiles,
-            verdicts: (any VerdictStore)?, clock: any Clock
+            sources: any SpanSources, catalog: any Catalog, files: any TableFiles, rows: any RowFiles,
+            verdicts: (any VerdictStore)?, clock: any Clock,
+            segments: (@Sendable () -> any SegmentStore)? = nil,
+            noteRuleMatches: (@Sendable ([String: Int]) -> Void)? = nil
         ) {
             self.sources = sources
             self.catalog = catalog
@@ -37,6 +46,8 @@ public final class ShardRunner: Sendable {
             self.rows = rows
             self.verdicts = verdicts
             self.clock = clock
+            self.segments = segments
+            self.noteRuleMatches = noteRuleMatches
         }
     }
 
@@ -45,12 +56,15 @@ public final class ShardRunner: Sendable {
         logger: Logger
     ) {
         precondition(options.workerCount > 0, "shards need a worker")
-        let sampler = Lock(sampler)
         let decisions = DecisionLog(capacity: options.rememberedDecisions)
+        let sampler = Lock(decisions.register(sampler))
+        let spill = Self.spillThread(options, ports, metrics.pipeline, logger)
         let committing = Lock<Committer?>(nil)
         let context = Worker.Context(
-            options: options, verdicts: ports.verdicts, decisions: decisions, metrics: metrics.pipeline,
-            logger: logger, wantsCommit: { committing.withLock { $0 }?.commitSoon() },
+            options: options, verdicts: ports.verdicts, decisions: decisions, spill: spill,
+            metrics: metrics.pipeline, logger: logger,
+            wantsCommit: { committing.withLock { $0 }?.commitSoon() },
+            wantsTakeover: { committing.withLock { $0 }?.takeOverSoon() }, noteRuleMatches: ports.noteRuleMatches,
             sampler: { sampler.withLock { $0 } })
         // More workers than partitions only sleep, and are there when a partition comes.
         let workers = (0..<options.workerCount).map { Worker(index: $0, context: context) }
@@ -61,23 +75,42 @@ public final class ShardRunner: Sendable {
                 metrics: metrics, logger: logger))
         committing.withLock { $0 = committer }
         self.committer = committer
+        sources = ports.sources
         self.workers = workers
+        self.spill = spill
         self.sampler = sampler
         self.decisions = decisions
         self.logger = logger
+    }
+
+    private static func spillThread(
+        _ options: RunnerOptions, _ ports: Ports, _ metrics: PipelineMetrics, _ logger: Logger
+    ) -> SpillThread? {
+        guard options.shard.buffer.spills else { return nil }
+        var spilling = SpillThread.Options()
+        spilling.limitBytes = options.segmentBytes
+        let folder = options.segmentFolder
+        return SpillThread(
+            options: spilling, metrics: metrics, logger: logger, clock: ports.clock,
+            makeStore: ports.segments ?? { SegmentFolder(path: folder) })
     }
 
     /// Threads that own shards.
     public var workerCount: Int { workers.count }
 
     /// Starts the threads; the table is reached in the background.
-    public func start() throws(ThreadError) {
+    public func start() throws {
+        if let spill {
+            let thread = try spill.start()
+            threads.withLock { $0.append(thread) }
+        }
         for worker in workers {
             let thread = try worker.start()
             threads.withLock { $0.append(thread) }
         }
         let thread = try committer.start()
         threads.withLock { $0.append(thread) }
+        try sources.start(committer)
     }
 
     /// Takes nothing new, commits what is decided and joins the threads; undecided spans stay in the log.
@@ -93,6 +126,8 @@ public final class ShardRunner: Sendable {
             return reply
         }
         for reply in drained { _ = reply.take(until: deadline) }
+        // A group takes its partitions back first: what is decided of them is committed then.
+        sources.stop()
         committer.stop(by: deadline)
         let all = threads.withLock { threads in
             defer { threads = [] }
@@ -106,15 +141,22 @@ public final class ShardRunner: Sendable {
                 metadata: ["traces": .count(left)])
         }
         for worker in workers { worker.order(.stop) }
-        for thread in all.dropLast() { thread.join() }
+        for thread in all.dropLast().reversed() {
+            if thread.name == SpillThread.name { spill?.stop() }
+            thread.join()
+        }
         return left == 0
     }
 
-    /// New policies decide from each worker's next turn on.
+    /// New policies and force rules decide from each worker's next turn on, about what is buffered too.
     public func adopt(_ sampler: Sampler) {
-        self.sampler.withLock { $0 = sampler }
-        for worker in workers { worker.order(.adopt(sampler)) }
+        let numbered = decisions.register(sampler)
+        self.sampler.withLock { $0 = numbered }
+        for worker in workers { worker.order(.adopt(numbered)) }
     }
+
+    /// Of full segments on disk; nil when buffers do not spill.
+    public var spillStatus: SpillStatus? { spill?.status }
 
     public var status: RunnerStatus { committer.status }
 

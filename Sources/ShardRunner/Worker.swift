@@ -8,8 +8,8 @@ internal import Threads
 enum WorkerOrder: Sendable {
     /// A partition to take up; made here, for a shard is born on its worker's thread.
     case open(RecoveredPartition, any SpanSource)
-    /// Seal every shard's part of a batch.
-    case seal(ReplySlot<[SealedPartition]>)
+    /// Seal the parts of these partitions, of all when nil, for a batch.
+    case seal(Set<PartitionID>?, ReplySlot<[SealedPartition]>)
     /// The sealed parts of these partitions are in the table.
     case committed([PartitionID], ReplySlot<Bool>)
     /// The sealed parts of these partitions wait for the next batch.
@@ -17,7 +17,7 @@ enum WorkerOrder: Sendable {
     /// These partitions are not ours any more.
     case close([PartitionID], ReplySlot<Bool>)
     /// New policies.
-    case adopt(Sampler)
+    case adopt(NumberedSampler)
     /// Take nothing new any more; go on with orders.
     case drain(ReplySlot<Bool>)
     case stop
@@ -40,11 +40,15 @@ final class Worker: Sendable {
         var options: RunnerOptions
         var verdicts: (any VerdictStore)?
         var decisions: DecisionLog
+        var spill: SpillThread?
         var metrics: PipelineMetrics
         var logger: Logger
         /// Kept rows press: commit now.
         var wantsCommit: @Sendable () -> Void
-        var sampler: @Sendable () -> Sampler
+        /// A shard cannot go on: take the partitions over anew.
+        var wantsTakeover: @Sendable () -> Void
+        var noteRuleMatches: (@Sendable ([String: Int]) -> Void)?
+        var sampler: @Sendable () -> NumberedSampler
     }
 
     init(index: Int, context: Context) {
@@ -96,6 +100,7 @@ final class Worker: Sendable {
                 case .busy: isBusy = true
                 case .idle: break
                 case .blockedByCommit: context.wantsCommit()
+                case .broken: context.wantsTakeover()
                 }
             }
             let gauges = shards.map(\.gauges)
@@ -109,8 +114,8 @@ final class Worker: Sendable {
         switch order {
         case .open(let recovered, let source):
             shards.append(open(recovered, source))
-        case .seal(let reply):
-            reply.fill(shards.map { $0.seal() })
+        case .seal(let ids, let reply):
+            reply.fill(shards.filter { ids?.contains($0.id) ?? true }.map { $0.seal() })
         case .committed(let ids, let reply):
             for shard in shards where ids.contains(shard.id) { shard.committed() }
             reply.fill(true)
@@ -129,9 +134,11 @@ final class Worker: Sendable {
 
     private func open(_ recovered: RecoveredPartition, _ source: any SpanSource) -> OwnedShard {
         source.notify { [wakeup] in wakeup.signal() }
+        let sampler = context.sampler()
         return OwnedShard(
-            Shard(recovered: recovered, options: context.options.shard, sampler: context.sampler()), source: source,
-            verdicts: context.verdicts, decisions: context.decisions, metrics: ShardMetrics(context.metrics),
-            logger: context.logger, options: context.options)
+            Shard(recovered: recovered, options: context.options.shard, sampler: sampler.sampler),
+            number: sampler.number, source: source, verdicts: context.verdicts, decisions: context.decisions,
+            spill: context.spill?.channel(wakeup: wakeup), metrics: ShardMetrics(context.metrics),
+            noteRuleMatches: context.noteRuleMatches, logger: context.logger, options: context.options)
     }
 }

@@ -16,6 +16,7 @@ final class LogPartition: SpanSource {
     private let options: LogOptions
     private let files: any SegmentFiles
     private let clock: any Clock
+    private let otherBytes: @Sendable () -> Int
     private let metrics: EntranceMetrics?
     private let logger: Logger
     private let wakeup = Wakeup()
@@ -31,12 +32,13 @@ final class LogPartition: SpanSource {
 
     init(
         _ log: PartitionLog, id: PartitionID, files: any SegmentFiles, options: LogOptions, clock: any Clock,
-        metrics: EntranceMetrics?, logger: Logger
+        otherBytes: @escaping @Sendable () -> Int, metrics: EntranceMetrics?, logger: Logger
     ) {
         self.id = id
         self.files = files
         self.options = options
         self.clock = clock
+        self.otherBytes = otherBytes
         self.metrics = metrics
         self.logger = logger
         synced = Atomic(log.synced)
@@ -64,8 +66,9 @@ final class LogPartition: SpanSource {
 
     func offer(_ body: [UInt8], answer: @escaping @Sendable (IngestAnswer) -> Void) -> IngestAdmission {
         let now = clock.monotonicMilliseconds
+        let otherBytes = otherBytes()
         let (admission, isWanted) = queue.withLock { queue -> (IngestAdmission, Bool) in
-            let admission = queue.admit(body, options: options, monotonicMilliseconds: now)
+            let admission = queue.admit(body, options: options, otherBytes: otherBytes, monotonicMilliseconds: now)
             if admission == .accepted { queue.put(PendingRequest(body: body, answer: answer)) }
             return (admission, queue.isWanted)
         }

@@ -75,7 +75,7 @@ struct LogQueue: Sendable {
     }
 
     mutating func admit(
-        _ body: [UInt8], options: LogOptions, monotonicMilliseconds now: Int64
+        _ body: [UInt8], options: LogOptions, otherBytes: Int, monotonicMilliseconds now: Int64
     ) -> IngestAdmission {
         guard life == .open else {
             return .busy(retryAfterSeconds: options.diskRetrySeconds, cause: .notServing)
@@ -85,7 +85,7 @@ struct LogQueue: Sendable {
         }
         let queuedBytes = waitingBytes + groupBytes
         guard
-            options.admits(bodyBytes: body.count, logBytes: logBytes + queuedBytes, space: space)
+            options.admits(bodyBytes: body.count, logBytes: logBytes + queuedBytes + otherBytes, space: space)
         else {
             refusedForDisk += 1
             refused = (body.count, now + 2000 * Int64(options.diskRetrySeconds))

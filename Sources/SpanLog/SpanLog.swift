@@ -27,10 +27,11 @@ public final class SpanLog: IngestPort {
     /// - Parameters:
     ///   - folder: Below a `DataFolder` that this process holds.
     ///   - partitionCount: `otlp.partitions`.
+    ///   - otherBytes: What others hold of the same budget of the disk now.
     /// - Throws: `corrupt` when the log is not what it was; nothing is served then and nothing was changed.
     public convenience init(
         folder: String, partitionCount: Int = 1, options: LogOptions, clock: any Clock,
-        metrics: EntranceMetrics? = nil, logger: Logger = .none
+        otherBytes: @escaping @Sendable () -> Int = { 0 }, metrics: EntranceMetrics? = nil, logger: Logger = .none
     ) throws(FileError) {
         try Folder.make(folder)
         var count = 0
@@ -38,8 +39,8 @@ public final class SpanLog: IngestPort {
         var files: [any SegmentFiles] = []
         for partition in 0..<count { files.append(try DiskSegmentFiles(path: "\(folder)/\(partition)")) }
         try self.init(
-            files: files, routedCount: partitionCount, options: options, clock: clock, metrics: metrics,
-            logger: logger)
+            files: files, routedCount: partitionCount, options: options, clock: clock, otherBytes: otherBytes,
+            metrics: metrics, logger: logger)
     }
 
     /// Opens the log over other files: a test's, that forget what was not synced.
@@ -49,7 +50,7 @@ public final class SpanLog: IngestPort {
     ///   - routedCount: How many of them take new requests.
     public init(
         files: [any SegmentFiles], routedCount: Int, options: LogOptions, clock: any Clock,
-        metrics: EntranceMetrics? = nil, logger: Logger = .none
+        otherBytes: @escaping @Sendable () -> Int = { 0 }, metrics: EntranceMetrics? = nil, logger: Logger = .none
     ) throws(FileError) {
         precondition(0 < routedCount && routedCount <= files.count, "a log has at least one partition")
         let moment = clock.moment
@@ -67,7 +68,7 @@ public final class SpanLog: IngestPort {
             partitions.append(
                 LogPartition(
                     log, id: PartitionID(source: Self.source(of: log), partition: Int32(partition)), files: files,
-                    options: options, clock: clock, metrics: metrics, logger: logger))
+                    options: options, clock: clock, otherBytes: otherBytes, metrics: metrics, logger: logger))
         }
         source = partitions[0].id.source
         self.partitions = partitions

@@ -51,6 +51,14 @@ public final class Histogram: Sendable {
         nanoseconds.add(UInt64(duration.wholeNanoseconds), ordering: .relaxed)
     }
 
+    /// Adds what one thread has gathered, and empties it.
+    public func add(_ local: inout LocalHistogram) {
+        precondition(local.bounds == bounds, "the same buckets")
+        for (bucket, count) in zip(buckets, local.counts) where count > 0 { bucket.add(count) }
+        nanoseconds.add(UInt64(local.nanoseconds), ordering: .relaxed)
+        local.clear()
+    }
+
     /// Observations at or below each bound; the last is all of them, so the count agrees with the buckets.
     var cumulative: [Int] {
         var sum = 0
@@ -64,6 +72,34 @@ public final class Histogram: Sendable {
     var sum: Double { Double(nanoseconds.load(ordering: .relaxed)) / 1e9 }
 
     public var count: Int { cumulative.last ?? 0 }
+}
+
+/// Observations of one thread on their way into a `Histogram`: nothing shared is touched for each of them.
+public struct LocalHistogram: Sendable {
+    let bounds: [Double]
+    fileprivate(set) var counts: [Int]
+    fileprivate(set) var nanoseconds = 0
+
+    public init(like histogram: Histogram) {
+        bounds = histogram.bounds
+        counts = Array(repeating: 0, count: histogram.bounds.count + 1)
+    }
+
+    /// - Parameter count: How many of that duration; a negative duration counts as none.
+    public mutating func observe(nanoseconds duration: Int, count: Int = 1) {
+        let duration = max(0, duration)
+        let seconds = Double(duration) / 1e9
+        var bucket = 0
+        while bucket < bounds.count, seconds > bounds[bucket] { bucket += 1 }
+        counts[bucket] += count
+        let (sum, overflow) = duration.multipliedReportingOverflow(by: count)
+        nanoseconds &+= overflow ? 0 : sum
+    }
+
+    fileprivate mutating func clear() {
+        for bucket in counts.indices { counts[bucket] = 0 }
+        nanoseconds = 0
+    }
 }
 
 /// A label whose values are known: all series are there at zero from the start.
@@ -131,5 +167,36 @@ public final class NamedCounters<Second: MetricLabel>: Sendable {
                 Second.allCases.map { (name, $0, series[$0]!) }
             }
         }
+    }
+}
+
+/// Counters of one metric whose only label has values that come and go, such as a rule's id.
+public final class CountersByName: Sendable {
+    /// More names share the name `other`.
+    public static let maxNames = 1000
+
+    private let counters = Lock<[String: Counter]>([:])
+
+    init() {}
+
+    /// The counter; it appears, at zero, with the first call. Takes a lock.
+    public func counter(_ name: String) -> Counter {
+        counters.withLock { counters in
+            let key = counters[name] != nil || counters.count < Self.maxNames ? name : "other"
+            if let counter = counters[key] { return counter }
+            let made = Counter()
+            counters[key] = made
+            return made
+        }
+    }
+
+    /// Makes the series of a name appear.
+    public func declare(_ name: String) { _ = counter(name) }
+
+    /// Removes the series of a name.
+    public func remove(_ name: String) { counters.withLock { $0[name] = nil } }
+
+    var all: [(name: String, counter: Counter)] {
+        counters.withLock { counters in counters.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
     }
 }

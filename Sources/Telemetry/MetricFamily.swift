@@ -88,6 +88,14 @@ struct MetricDeclarations {
         return counters
     }
 
+    mutating func countersByName(_ name: String, by label: String, _ help: String) -> CountersByName {
+        let counters = CountersByName()
+        add(name, .counter, help, [(label, nil)]) {
+            counters.all.map { MetricSample(labels: [(label, $0.name)], value: .integer($0.counter.value)) }
+        }
+        return counters
+    }
+
     mutating func gauge(_ name: String, _ help: String) -> Gauge {
         let gauge = Gauge()
         add(name, .gauge, help) { [MetricSample(value: .integer(gauge.value))] }

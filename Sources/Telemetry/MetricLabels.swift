@@ -45,9 +45,15 @@ public enum LateDecision: String, MetricLabel {
     case forgotten
 }
 
+/// What was done with a segment of the buffer on disk.
+public enum SegmentOperation: String, MetricLabel {
+    case write, read, delete
+}
+
 /// What could not be decoded.
 public enum DecodeFormat: String, MetricLabel {
     case otlpProtobuf = "otlp_protobuf"
+    case otlpJSON = "otlp_json"
     case gzip
 }
 

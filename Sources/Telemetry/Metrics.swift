@@ -7,6 +7,7 @@ public final class Metrics: Sendable {
     public let entrance: EntranceMetrics
     public let storage: StorageMetrics
     public let queries: QueryMetrics
+    public let forceRules: ForceRuleMetrics
 
     private let families: [MetricFamily]
 
@@ -19,6 +20,7 @@ public final class Metrics: Sendable {
         entrance = EntranceMetrics(&declare)
         storage = StorageMetrics(&declare)
         queries = QueryMetrics(&declare)
+        forceRules = ForceRuleMetrics(&declare, pipeline)
         Self.declareLog(log, &declare)
         declare.information("build_info", [("version", version)], "The program that runs; always 1.")
         ProcessMetrics.declare(&declare)
@@ -44,6 +46,8 @@ public final class Metrics: Sendable {
 enum MetricBounds {
     /// Requests: from a sync of a fast disk to a client's usual limit.
     static let request = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+    /// One turn of a shard: the bar is 5 ms.
+    static let turn = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
     /// Decisions, commits and queries: to the longest that settings allow by default.
     static let pipeline = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
 }
@@ -63,11 +67,21 @@ public struct PipelineMetrics: Sendable {
     public let lateSpans: Labelled<LateDecision, Counter>
     public let earlyDecisions: Counter
     public let decisionLatency: Histogram
+    public let shardTurnDuration: Histogram
     /// Shared by the shards: each adds its own changes.
     public let bufferTraces: Gauge
     public let bufferSpans: Gauge
     public let bufferMemoryBytes: Gauge
     public let bufferDiskBytes: Gauge
+    public let segmentDiskBytes: Gauge
+    public let segmentsInFlight: Gauge
+    public let segmentsWritten: Counter
+    public let segmentBytesWritten: Counter
+    public let segmentBytesRead: Counter
+    public let segmentErrors: Labelled<SegmentOperation, Counter>
+    public let segmentsRefused: Counter
+    public let tracesRematched: Counter
+    public let rematchBytesLeft: Gauge
 
     init(_ declare: inout MetricDeclarations) {
         tracesIngested = declare.counter("traces_ingested_total", "Traces opened in the buffer.")
@@ -92,10 +106,29 @@ public struct PipelineMetrics: Sendable {
             "early_decisions_total", "Traces decided before their time because the buffer was full.")
         decisionLatency = declare.histogram(
             "decision_latency_seconds", bounds: MetricBounds.pipeline, "From ripe to decided.")
+        shardTurnDuration = declare.histogram(
+            "shard_turn_seconds", bounds: MetricBounds.turn,
+            "One turn of a shard: records read and routed, traces decided, what piled up handed over.")
         bufferTraces = declare.gauge("buffer_traces_current", "Undecided traces.")
         bufferSpans = declare.gauge("buffer_spans_current", "Spans of undecided traces.")
         bufferMemoryBytes = declare.gauge("buffer_memory_bytes", "Memory of the trace buffer.")
         bufferDiskBytes = declare.gauge("buffer_disk_bytes", "Disk space of the buffer and its log.")
+        segmentDiskBytes = declare.gauge("buffer_segment_disk_bytes", "Disk space of the buffer's segments.")
+        segmentsInFlight = declare.gauge(
+            "buffer_segments_in_flight_current", "Full segments of the buffer on their way to disk.")
+        segmentsWritten = declare.counter("buffer_segments_written_total", "Segments of the buffer written to disk.")
+        segmentBytesWritten = declare.counter(
+            "buffer_segment_written_bytes_total", "Bytes of the buffer's segments written to disk.")
+        segmentBytesRead = declare.counter(
+            "buffer_segment_read_bytes_total", "Bytes read back from the buffer's segments on disk.")
+        segmentErrors = declare.counters(
+            "buffer_segment_errors_total", by: "operation", "Failed operations on segments of the buffer on disk.")
+        segmentsRefused = declare.counter(
+            "buffer_segments_refused_total", "Segments that found no room on disk when their turn came.")
+        tracesRematched = declare.counter(
+            "rematched_traces_total", "Traces matched against newer rules on their own because they were due first.")
+        rematchBytesLeft = declare.gauge(
+            "rematch_bytes_current", "Buffered bytes that were not yet matched against the newest rules.")
     }
 }
 
@@ -180,5 +213,25 @@ public struct QueryMetrics: Sendable {
         requests = declare.counters("queries_total", by: "result", "SQL queries answered.")
         duration = declare.histogram(
             "query_duration_seconds", bounds: MetricBounds.pipeline, "A query with its wait for a worker.")
+    }
+}
+
+/// Rules that people make while the program runs.
+public struct ForceRuleMetrics: Sendable {
+    public let matches: CountersByName
+    public let unreadable: Gauge
+
+    init(_ declare: inout MetricDeclarations, _ pipeline: PipelineMetrics) {
+        declare.reading(
+            "traces_force_sampled_total", "Traces that a force rule has kept: `traces_sampled_total` of that reason."
+        ) { pipeline.tracesSampled[.forceRule].value }
+        declare.reading(
+            "traces_force_dropped_total", "Traces that a force rule has dropped: `traces_dropped_total` of that reason."
+        ) { pipeline.tracesDropped[.forceRule].value }
+        matches = declare.countersByName(
+            "force_rule_matches_total", by: "rule_id",
+            "Traces that a force rule has decided; the series goes with the rule.")
+        unreadable = declare.gauge(
+            "force_rules_unreadable_current", "Entries of the rule store that are no rules; they do not act.")
     }
 }

@@ -18,6 +18,10 @@ public struct BufferLimits: Sendable, Hashable {
     public var maximumDurationTicks: Int64 = 3000
     /// Whether sealed segments are handed out to be written and then leave memory.
     public var spills = false
+    /// Bytes of segments that stay in memory all the same: the oldest are handed out only above it.
+    public var spillsAboveBytes = 0
+    /// Spreads trace ids over the index: a secret of the process, so that ids cannot be made to collide at will.
+    public var hashKey = HashKey.fixed
     /// For tests: `take` answers `reads` for every trace, as if all segments were spilled.
     public var alwaysReads = false
 
@@ -40,6 +44,9 @@ public struct RipeTrace: Sendable, Hashable {
     public var handle: TraceHandle
     public var summary: TraceSummary
     public var cause: RipeCause
+    /// Whether spans of it still await `rematch`: `summary.matches` and `summary.forceRule` mean nothing yet, and the
+    /// caller takes the trace's bytes and matches them itself.
+    public var isStale = false
 }
 
 /// What one message did to the buffer.
@@ -72,8 +79,24 @@ public enum Taken: Sendable {
     case reads([SegmentRead])
 }
 
-/// A full segment to write to disk. It stays in memory until `written` is called.
-public struct SealedSegment: Sendable {
-    public var id: SegmentID
-    public var bytes: [UInt8]
+/// What to match anew next, in the order of the log.
+public enum Rematch: Sendable, Hashable {
+    /// In memory: `rematch(_:using:)` at once.
+    case memory(SegmentID)
+    /// Written out: read all of it, then `rematch(_:read:using:)`.
+    case read(SegmentRead)
+}
+
+/// The secret of the index's hash function.
+public struct HashKey: Sendable, Hashable {
+    public var first: UInt64
+    public var second: UInt64
+
+    public init(_ first: UInt64, _ second: UInt64) {
+        self.first = first
+        self.second = second
+    }
+
+    /// For tests and measurements, which want the same layout each time. Digits of pi.
+    public static let fixed = HashKey(0x243F_6A88_85A3_08D3, 0x1319_8A2E_0370_7344)
 }

@@ -38,6 +38,10 @@ extension TraceBuffer {
         return gathering.assembled()
     }
 
+    /// What to read next for a taken trace, after `supply` gave nothing: where its spans lie is told by bytes that
+    /// were themselves written out, so that one read can lead to others. Each is named once.
+    public mutating func furtherReads(_ handle: TraceHandle) -> [SegmentRead] { [] }
+
     /// The trace is not kept: forget it and its bytes.
     public mutating func discard(_ handle: TraceHandle) {
         if let trace = remove(handle) {

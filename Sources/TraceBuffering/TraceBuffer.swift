@@ -32,6 +32,7 @@ public struct TraceBuffer: ~Copyable {
     private var deadlines = DeadlineHeap()
     private var toWrite: [SegmentID] = []
     private var inFlight: Set<SegmentID> = []
+    var pass: RematchPass?
     private var unneeded: [SegmentID] = []
 
     public init(limits: BufferLimits) {
@@ -76,6 +77,7 @@ public struct TraceBuffer: ~Copyable {
             }
         }
         segments[segment]!.liveSpans += result.takenSpans
+        segments[segment]!.messages.append(base..<base + message.byteCount)
         spanCount += result.takenSpans
         return result
     }
@@ -135,7 +137,9 @@ public struct TraceBuffer: ~Copyable {
             guard count < limit else { return true }
             deadlines.removeFirst()
             traces[next.handle.traceID]!.isHandedOut = true
-            ripe.append(RipeTrace(handle: trace.handle, summary: trace.summary, cause: deadline.cause))
+            ripe.append(
+                RipeTrace(
+                    handle: trace.handle, summary: trace.summary, cause: deadline.cause, isStale: isStale(trace)))
             count += 1
         }
         return false
@@ -151,7 +155,8 @@ public struct TraceBuffer: ~Copyable {
         }
         for trace in oldest.prefix(limit) {
             traces[trace.summary.traceID]!.isHandedOut = true
-            early.append(RipeTrace(handle: trace.handle, summary: trace.summary, cause: .early))
+            early.append(
+                RipeTrace(handle: trace.handle, summary: trace.summary, cause: .early, isStale: isStale(trace)))
         }
     }
 
@@ -163,11 +168,13 @@ public struct TraceBuffer: ~Copyable {
     /// Segments that became full since the last call, for the one who writes them.
     public mutating func sealed() -> [SealedSegment] {
         var result: [SealedSegment] = []
-        while inFlight.count < limits.segmentsInFlight, !toWrite.isEmpty {
+        while inFlight.count < limits.segmentsInFlight, usedBytes > limits.spillsAboveBytes, !toWrite.isEmpty {
             let id = toWrite.removeFirst()
             guard let segment = segments[id] else { continue }
             inFlight.insert(id)
-            result.append(SealedSegment(id: id, bytes: segment.bytes))
+            let memory = SegmentMemory(byteCount: segment.byteCount)
+            memory.memory.copyBytes(from: segment.bytes)
+            result.append(SealedSegment(id: id, byteCount: segment.byteCount, memory: memory))
         }
         return result
     }
@@ -211,6 +218,13 @@ public struct TraceBuffer: ~Copyable {
         open = id
         return id
     }
+
+    /// Closes the segment that takes messages.
+    mutating func sealOpen() {
+        if let open { seal(open) }
+    }
+
+    var lastSegment: SegmentID? { nextSegment == 0 ? nil : SegmentID(value: nextSegment - 1) }
 
     private mutating func seal(_ id: SegmentID) {
         open = nil
@@ -285,5 +299,6 @@ struct Segment {
     var bytes: [UInt8] = []
     var byteCount = 0
     var liveSpans = 0
+    var messages: [Range<Int>] = []
     var isWritten = false
 }

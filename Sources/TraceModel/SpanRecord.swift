@@ -107,6 +107,18 @@ public struct SpanRecord: Sendable {
     public var isRoot: Bool { !parentSpanID.isValid }
 }
 
+/// Room in which a scan works out which force rules hold; its contents mean nothing between scans.
+public struct MatcherScratch: Sendable {
+    /// One bit for each term of the rules.
+    public var termBits: [UInt64] = []
+    /// One bit for each rule.
+    public var ruleBits: [UInt64] = []
+    public var terms: [UInt16] = []
+    public var rules: [UInt16] = []
+
+    public init() {}
+}
+
 /// The spans of one message, scanned. Reused from message to message: it allocates only while it grows.
 public struct SpanBatch: Sendable {
     public var records: [SpanRecord]
@@ -114,6 +126,8 @@ public struct SpanBatch: Sendable {
     public var merged: [UInt8]
     /// Spans of the message that have no usable trace id or span id (absent, wrong length, all zero).
     public var rejectedCount: Int
+    /// Of a scan that matches force rules.
+    public var scratch = MatcherScratch()
 
     public init(capacity: Int = 1024) {
         records = []

@@ -126,7 +126,9 @@ import TraceModel
                 return
             }
             let record = LogRecord(offset: 9, timestampMilliseconds: 1_000, checksum: checksum)
-            guard case .done(.recovered(let recovered)) = machine.step(.record(record), at: table.clock.moment) else {
+            guard
+                case .done(.recovered(let recovered)) = machine.step(.record(.success(record)), at: table.clock.moment)
+            else {
                 Issue.record("nothing else is to do")
                 return
             }

@@ -38,7 +38,7 @@ import TraceModel
     }
 
     private func makeRunner(_ log: SpanLog, writer: String) throws -> ShardRunner {
-        var options = RunnerOptions(writer: writer, deadLetterFolder: "/tmp/tss-none")
+        var options = RunnerOptions(writer: writer, deadLetterFolder: "/tmp/tss-none", segmentFolder: "/tmp/tss-none")
         options.workerCount = 2
         options.commitInterval = .milliseconds(20)
         options.positionInterval = .milliseconds(20)
@@ -46,13 +46,16 @@ import TraceModel
         options.shard.keptBytes = 1
         options.shard.decisionsPerTurn = 1
         options.shard.decisionEvents = 1
+        options.shard.keptSpansPerTurn = 1
+        options.shard.tracesReadBack = 1
         options.steps.outageBaseMilliseconds = 1
         options.steps.outageCapMilliseconds = 10
         options.steps.conflictBaseMilliseconds = 1
         return ShardRunner(
             options: options, definition: FakeWriter.definition,
             ports: ShardRunner.Ports(
-                sources: log.sources, catalog: table, files: table, rows: table, verdicts: nil, clock: clock),
+                sources: FixedSources(log.sources), catalog: table, files: table, rows: table, verdicts: nil,
+                clock: clock),
             sampler: try Sampler(policies: SimpleSampling().policies()), metrics: Metrics(version: "test"),
             logger: .none)
     }

@@ -40,7 +40,8 @@ struct PolicyCaseTests {
             #expect(problems.warnings.contains { $0.description.contains(words) }, "\(group.place)")
         }
         let cases = fields.list("cases") ?? []
-        for node in cases { try check(node, sampler) }
+        var state = sampler.makeState(partitionCount: fields.integer("partitions").map { Int($0) } ?? 1)
+        for node in cases { try check(node, sampler, &state) }
         fields.finish()
         #expect(fields.problems.list.isEmpty, "\(fields.problems.list)")
         return max(cases.count, 1)
@@ -60,10 +61,12 @@ struct PolicyCaseTests {
         }
     }
 
-    private func check(_ node: Node, _ sampler: Sampler) throws {
+    private func check(_ node: Node, _ sampler: Sampler, _ state: inout SamplerState) throws {
         var fields = Fields(node, path: "", place: node.place)
         let statuses = fields.texts("statuses")?.map(\.text) ?? ["UNSET"]
         let id = TraceID(hexadecimal: fields.text("id") ?? String(repeating: "12345678", count: 4))
+        let states = fields.texts("states")?.map(\.text) ?? []
+        let spans = fields.list("attributes") ?? states.map { _ in Node(.map([]), at: node.place) }
         let trace = TraceSummary.fixture(
             id: try #require(id),
             spans: UInt32(fields.integer("spans") ?? 1), milliseconds: fields.integer("ms") ?? 10,
@@ -71,9 +74,11 @@ struct PolicyCaseTests {
             isFlagged: fields.boolean("flagged") ?? false,
             randomness: fields.integer("rv").map { UInt64($0) },
             matches: try ScannedTrace.matches(
-                sampler.program, spans: fields.list("attributes") ?? [], resource: fields.node("resource")))
-        let decision = sampler.decide(trace)
-        let votes = sampler.votes(trace)
+                sampler.program, spans: spans, resource: fields.node("resource"), states: states))
+        let decision = sampler.decide(
+            trace, state: &state, atMilliseconds: fields.integer("at") ?? 0,
+            traceBytes: fields.integer("bytes").map { Int($0) })
+        let votes = sampler.votes(trace, outcomes: state.votes)
         if let verdict = fields.text("verdict") {
             #expect(decision.verdict.description == verdict, "\(node.place)")
         }

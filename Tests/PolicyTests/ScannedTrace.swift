@@ -7,8 +7,12 @@ import TraceModel
 enum ScannedTrace {
     /// Bits of the program that a trace gets whose spans have these attributes.
     ///
+    /// - Parameter states: The trace state of each span, as far as given.
+    ///
     /// The type follows from how a value is written: `5` int, `5.0` double, `true` bool, `"5"` string.
-    static func matches(_ program: MatcherProgram, spans: [Node], resource: Node?) throws -> UInt64 {
+    static func matches(
+        _ program: MatcherProgram, spans: [Node], resource: Node?, states: [String] = []
+    ) throws -> UInt64 {
         var request = MessageWriter()
         try request.message(1) { resourceSpans throws in
             try resourceSpans.message(1) { message throws in
@@ -19,6 +23,7 @@ enum ScannedTrace {
                     try scopeSpans.message(2) { span throws in
                         span.bytes(1, Array(repeating: 7, count: 16))
                         span.bytes(2, Array(repeating: UInt8(index + 1), count: 8))
+                        if index < states.count { span.string(3, states[index]) }
                         for entry in try node.map() { try attribute(entry, field: 9, in: &span) }
                     }
                 }

@@ -1,6 +1,7 @@
 import AdminAPI
 import HTTPServer
 import JSON
+import Sampling
 import Synchronization
 import Telemetry
 import Testing
@@ -24,6 +25,8 @@ private final class FakeProgram: HealthReporting, DecisionLookup, StoreReporting
 
     func decision(about traceID: TraceID) -> DecisionReport? { traceID == known ? made(traceID) : nil }
 
+    let rememberedDecisionCount = 100_000
+
     func recentDecisions(limit: Int) -> [DecisionReport] {
         (0..<min(limit, 5)).map { made(TraceID(high: 9, low: UInt64($0))) }
     }
@@ -32,6 +35,11 @@ private final class FakeProgram: HealthReporting, DecisionLookup, StoreReporting
         StoreReport(spanCount: 1, traceCount: 2, memoryBytes: 3, diskBytes: 4, storageType: "embedded")
     }
 
+    private static let piece = VoteEvidence(
+        policy: "always_sample_errors", part: "status_code", subject: .field, spanID: SpanID(5), spanName: "POST /orders",
+        key: "status", value: "ERROR")
+    private static let absence = VoteEvidence(policy: "always_sample_errors", subject: .absence, key: "k", value: "")
+
     private func made(_ traceID: TraceID) -> DecisionReport {
         DecisionReport(
             traceID: traceID,
@@ -39,7 +47,8 @@ private final class FakeProgram: HealthReporting, DecisionLookup, StoreReporting
                 verdict: .sampled, reason: .error, policy: "always_sample_errors", adjustedCount: 1, policyVersion: 3),
             cause: .root, firstSpanMilliseconds: 0, lastSpanMilliseconds: 1000, decidedMilliseconds: 31_000,
             spanCount: 2, explanation: "a span has status ERROR",
-            votes: [.init(policy: "always_sample_errors", vote: "sampled", explanation: "ERROR")])
+            votes: [.init(policy: "always_sample_errors", vote: "sampled", explanation: "ERROR", evidence: [Self.piece, Self.absence])],
+            evidence: [Self.piece])
     }
 }
 

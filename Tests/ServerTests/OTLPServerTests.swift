@@ -1,6 +1,8 @@
 import Compression
 import HTTPServer
+import JSON
 import OTLPServer
+import OTLPWire
 import Pipeline
 import ProtobufWriter
 import Telemetry
@@ -146,6 +148,101 @@ private let protobuf = ["Content-Type: application/x-protobuf"]
         #expect(entrance.metrics.entrance.otlpParkedRequests.value == 0)
     }
 
+    // MARK: JSON
+
+    /// Three spans, the last without a usable id when `hasBad`.
+    private func json(hasBad: Bool = false) -> [UInt8] {
+        let ids = ["0123456789abcdef0123456789abcdef", "ABCDEF0123456789ABCDEF0123456789", hasBad ? "00" : "ab"]
+        let spans = ids.enumerated().map { index, id in
+            let traceID = id.count == 2 && !hasBad ? String(repeating: id, count: 16) : id
+            return #"{"traceId":"\#(traceID)","spanId":"000000000000000\#(index + 1)","startTimeUnixNano":"5"}"#
+        }
+        return Array(#"{"resourceSpans":[{"scopeSpans":[{"spans":[\#(spans.joined(separator: ","))]}]}]}"#.utf8)
+    }
+
+    @Test(arguments: ["application/json", "application/json; charset=utf-8"])
+    func `JSON goes to the log as protobuf and is answered in JSON`(type: String) throws {
+        let entrance = try Entrance()
+        defer { entrance.server.stop(limit: .zero) }
+        let client = try entrance.client()
+        client.request("POST", "/v1/traces", headers: ["Content-Type: \(type)"], body: json())
+        #expect(waitUntil { entrance.ingest.count == 1 })
+        let body = try #require(entrance.ingest.offers.withLock { $0.first?.body })
+        #expect(try MessageValidator.validate(body.span.bytes).spanCount == 3)
+        entrance.ingest.sync()
+        let answer = try #require(client.answer())
+        #expect(answer.status == 200)
+        #expect(answer.headers["content-type"] == "application/json")
+        #expect(answer.text == "{}")
+        #expect(entrance.metrics.entrance.otlpDecodedBytes.value == json().count)
+    }
+
+    @Test func `JSON may come with gzip`() throws {
+        let entrance = try Entrance()
+        defer { entrance.server.stop(limit: .zero) }
+        let client = try entrance.client()
+        let headers = ["Content-Type: application/json", "Content-Encoding: gzip"]
+        client.request("POST", "/v1/traces", headers: headers, body: try Deflater.deflate(json(), .gzip))
+        #expect(waitUntil { entrance.ingest.count == 1 })
+        entrance.ingest.sync()
+        #expect(client.answer()?.text == "{}")
+    }
+
+    @Test func `partial success is said in JSON too`() throws {
+        let entrance = try Entrance()
+        defer { entrance.server.stop(limit: .zero) }
+        let client = try entrance.client()
+        client.request(
+            "POST", "/v1/traces", headers: ["Content-Type: application/json"], body: json(hasBad: true))
+        #expect(waitUntil { entrance.ingest.count == 1 })
+        entrance.ingest.sync()
+        let answer = try JSONValue(parsing: try #require(client.answer()).body)
+        #expect(answer["partialSuccess"]?["rejectedSpans"] == "1")
+        #expect(answer["partialSuccess"]?["errorMessage"]?.text?.contains("valid trace id") == true)
+        #expect(entrance.metrics.entrance.spansRejected[.invalidID].value == 1)
+    }
+
+    @Test(arguments: [
+        ("{\"resourceSpans\": 1}", "1:19: expected an array, found a number"), ("{", "1:2: unexpected end of text"),
+        ("\u{0A}\u{03}", "expected a value"),
+    ])
+    func `bad JSON is refused with line and column, counted and kept`(text: String, message: String) throws {
+        let entrance = try Entrance()
+        defer { entrance.server.stop(limit: .zero) }
+        let client = try entrance.client()
+        client.request(
+            "POST", "/v1/traces", headers: ["Content-Type: application/json"], body: Array(text.utf8))
+        let answer = try #require(client.answer())
+        #expect(answer.status == 400)
+        #expect(answer.headers["content-type"] == "application/json")
+        let status = try JSONValue(parsing: answer.body)
+        #expect(status["code"] == 3)
+        #expect(status["message"]?.text?.contains(message) == true, "\(answer.text)")
+        #expect(entrance.metrics.entrance.decodeErrors[.otlpJSON].value == 1)
+        #expect(entrance.server.badBodies.newest.first?.start == Array(text.utf8))
+        #expect(entrance.ingest.count == 0)
+    }
+
+    @Test func `a sender of JSON is told in JSON to come again, and that a body is too large`() throws {
+        let entrance = try Entrance()
+        defer { entrance.server.stop(limit: .zero) }
+        entrance.ingest.busy.withLock { $0 = .busy(retryAfterSeconds: 3, cause: .queueFull) }
+        let client = try entrance.client()
+        client.request("POST", "/v1/traces", headers: ["Content-Type: application/json"], body: json())
+        let busy = try #require(client.answer())
+        #expect(busy.status == 429)
+        #expect(busy.headers["retry-after"] == "3")
+        #expect(try JSONValue(parsing: busy.body)["code"] == 8)
+        client.request(
+            "POST", "/v1/traces", headers: ["Content-Type: application/json"],
+            body: [UInt8](repeating: UInt8(ascii: " "), count: 2 << 20))
+        let refused = try #require(client.answer())
+        #expect(refused.status == 413)
+        #expect(refused.headers["content-type"] == "application/json")
+    }
+
+    // MARK: Bad input
+
     @Test func `a body that does not decode is refused with its offset, counted and kept`() throws {
         let entrance = try Entrance()
         defer { entrance.server.stop(limit: .zero) }
@@ -197,7 +294,7 @@ private let protobuf = ["Content-Type: application/x-protobuf"]
     }
 
     @Test(arguments: [
-        ("POST", "/v1/traces", "Content-Type: application/json", 415), ("POST", "/v1/traces", "X: y", 415),
+        ("POST", "/v1/traces", "Content-Type: text/plain", 415), ("POST", "/v1/traces", "X: y", 415),
         ("POST", "/v1/logs", "Content-Type: application/x-protobuf", 404),
         ("GET", "/v1/traces", "X: y", 405),
     ])

@@ -13,6 +13,8 @@ struct Sketch: Hashable {
     var isRoot = false
     var isError = false
     var milliseconds = 10
+    /// An attribute that force rules ask for.
+    var color: String?
 
     var traceID: TraceID { TraceID(high: 7, low: UInt64(trace)) }
 }
@@ -50,6 +52,7 @@ struct SketchLog {
             endTimeUnixNano: start + UInt64(sketch.milliseconds) * 1_000_000)
         if !sketch.isRoot { span.parentSpanID = SpanID(99) }
         if sketch.isError { span.statusCode = 2 }
+        if let color = sketch.color { span.attributes = [GeneratedAttribute("color", color)] }
         return span
     }
 

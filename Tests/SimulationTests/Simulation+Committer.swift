@@ -44,7 +44,7 @@ extension Simulation {
             switch step {
             case .perform(let action): process.action = action
             case .done(.recovered(let sources)): takeUp(process, sources[0], fenced)
-            case .done(.fenced): fence(process)
+            case .done(.fenced), .done(.otherLogs): fence(process)
             }
         case .committing(var machine):
             let step = machine.step(event, at: moment)
@@ -79,7 +79,7 @@ extension Simulation {
         recovered.remembered = process.instance.verdicts
         for remark in source.remarks {
             switch remark {
-            case .gap, .anchorDiffers, .logIsOlder:
+            case .gap, .anchorDiffers, .logIsOlder, .operatorReset, .otherTable:
                 violate(.order, "recovery: \(remark)")
             }
         }
@@ -176,7 +176,7 @@ extension Simulation {
             return .verdicts(
                 result { () throws(FileError) in Self.verdicts(try table.readRows(file.path), since) })
         case .readRecord(_, let offset):
-            return .record(record(process, offset))
+            return .record(.success(record(process, offset)))
         case .wait:
             return .waited
         }

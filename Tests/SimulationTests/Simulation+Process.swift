@@ -23,7 +23,6 @@ extension Simulation {
         shard.buffer.segmentBytes = 2_000
         shard.buffer.spills = options.spills
         shard.decisionsPerTurn = 5
-        shard.recordsVotes = false
         shard.faults = options.faults
         return shard
     }
@@ -210,10 +209,13 @@ extension Simulation {
     }
 
     private func serveSegments(_ process: SimulatedProcess, _ box: ShardBox) {
-        for trace in box.shard.takeReads() {
-            for read in trace.reads {
-                let bytes = process.segments[read.segment]![read.offset..<read.offset + read.byteCount]
-                box.shard.supply(trace.handle, read, Array(bytes))
+        // What was read may name more to read.
+        while case let needed = box.shard.takeReads(), !needed.isEmpty {
+            for trace in needed {
+                for read in trace.reads {
+                    let bytes = process.segments[read.segment]![read.offset..<read.offset + read.byteCount]
+                    box.shard.supply(trace.handle, read, Array(bytes))
+                }
             }
         }
         for segment in box.shard.sealedSegments() {

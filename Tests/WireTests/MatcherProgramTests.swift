@@ -109,7 +109,7 @@ import TraceModel
     }
 
     @Test func `a field is not tested by a condition of another type`() {
-        #expect(throws: MatcherProgramError.conditionOfAnotherType(.name)) {
+        #expect(throws: MatcherProgramError.conditionOfAnotherType(.field(.name))) {
             try MatcherProgram([MatcherClause(bit: 0, terms: [MatcherTerm(.field(.name), .intIn(0...1))])])
         }
         #expect(throws: MatcherProgramError.bitOutOfRange(64)) {
@@ -196,7 +196,8 @@ import TraceModel
                 let isTrue = clause.terms.allSatisfy { term in
                     term.anyOf.contains { holds($0, span, resource) } != term.isNegated
                 }
-                return isTrue ? bits | 1 << UInt64(clause.bit) : bits
+                guard case .bit(let bit) = clause.effect else { return bits }
+                return isTrue ? bits | 1 << UInt64(bit) : bits
             }
         }
         // As SDKs encode, and in an unusual way with the resource behind the spans and in pieces.

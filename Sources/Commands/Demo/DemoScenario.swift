@@ -33,7 +33,7 @@ struct DemoScenario {
         report.step("C normal trace dropped") { () throws(DemoFailure) in
             try expectDecision(of: traces.normal, verdict: "not_sampled", reason: "not_sampled")
         }
-        report.skip("D force rule", because: "force rules are not in this version")
+        report.step("D force rule") { () throws(DemoFailure) in try forceOne() }
         report.step("metrics") { () throws(DemoFailure) in
             let errors = try server.metric(Self.sampled("error"))
             let dropped = try server.metric(Self.droppedSeries)
@@ -84,15 +84,19 @@ struct DemoScenario {
 
     private func send(_ traces: Seen) throws(DemoFailure) -> String {
         let all = [traces.error, traces.slow, traces.normal]
+        try send(all)
+        return "3 traces of \(all.map(\.spanCount).reduce(0, +)) spans are on disk: one failing, one slow, one normal"
+    }
+
+    private func send(_ traces: [GeneratedTrace]) throws(DemoFailure) {
         do throws(ProduceFailure) {
             let target = try OTLPTarget(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": server.otlpURL])
             let client = try OTLPTraceClient(target)
             defer { client.stop() }
-            try client.send(all.map(\.requestBytes))
+            try client.send(traces.map(\.requestBytes))
         } catch {
             throw DemoFailure(message: error.message)
         }
-        return "3 traces of \(all.map(\.spanCount).reduce(0, +)) spans are on disk: one failing, one slow, one normal"
     }
 
     private func expectDecision(
@@ -110,6 +114,44 @@ struct DemoScenario {
             throw DemoFailure(message: "\(seen), expected \(verdict) because of \(reason)")
         }
         return seen
+    }
+
+    /// A rule for a service, then a normal trace of that service, which no policy wants.
+    private func forceOne() throws(DemoFailure) -> String {
+        let series = "tail_sampling_traces_force_sampled_total"
+        let before = try server.metric(series)
+        let url = "\(server.adminURL)/admin/force-rules"
+        let rule = try server.post(
+            url,
+            [
+                "description": "demo: keep every trace of demo-service", "duration_secs": 600, "action": "force_keep",
+                "match": ["resource": [["key": "service.name", "op": "eq", "value": .string(Self.forcedService)]]],
+            ])["data"]
+        guard let id = rule?["id"]?.text else { throw DemoFailure(message: "\(url) answered without a rule") }
+        let trace = Self.forcedTrace()
+        try send([trace])
+        _ = try expectDecision(of: trace, verdict: "sampled", reason: "force_rule")
+        let after = try server.wait(for: "\(series) to rise", atMost: Self.decisionLimit) {
+            () throws(DemoFailure) -> Double? in
+            let now = try server.metric(series)
+            return now > before ? now : nil
+        }
+        return "rule \(id.prefix(4))… \(Self.forcedService): kept, traces_force_sampled_total "
+            + "\(Int(before)) → \(Int(after))"
+    }
+
+    private static let forcedService = "demo-service"
+
+    /// A normal trace of the service.
+    private static func forcedTrace() -> GeneratedTrace {
+        var options = DemoTraceOptions(
+            seed: UInt64.random(in: 0...UInt64(UInt32.max)),
+            startUnixNano: UInt64(WallClock.nanoseconds) - 10_000_000_000)
+        options.traceCount = 1
+        options.errorPercent = 0
+        options.slowPercent = 0
+        options.service = forcedService
+        return DemoTraces(options).trace(at: 0)
     }
 
     private func expectRows(_ traces: Seen) throws(DemoFailure) -> String {

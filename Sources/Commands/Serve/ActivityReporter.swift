@@ -10,11 +10,13 @@ final class ActivityReporter: Sendable {
     private let runner: ShardRunner
     private let logger: Logger
     private let firstSpanLine: String
+    private let nothingKeptHint: String
     private let wakeup = Wakeup()
     private let isStopping = Lock(false)
     private let thread = Lock<NamedThread?>(nil)
 
-    init(metrics: Metrics, runner: ShardRunner, logger: Logger, firstSpanLine: String) {
+    init(metrics: Metrics, runner: ShardRunner, logger: Logger, firstSpanLine: String, nothingKeptHint: String) {
+        self.nothingKeptHint = nothingKeptHint
         self.metrics = metrics
         self.runner = runner
         self.logger = logger
@@ -121,9 +123,7 @@ final class ActivityReporter: Sendable {
         }
         guard !seen.hasHinted, seen.decidedAtMinute > 0, seen.sampledAtMinute == 0 else { return }
         seen.hasHinted = true
-        logger.info(
-            "no trace of the last minute was kept: set sampling.base_sample_rate to keep a share of the normal ones",
-            metadata: ["decided": .count(seen.decidedAtMinute)])
+        logger.info(nothingKeptHint, metadata: ["decided": .count(seen.decidedAtMinute)])
     }
 
     private func reportExported(_ seen: inout Seen) {

@@ -4,6 +4,7 @@ internal import Sampling
 internal import Settings
 internal import ShardRunner
 internal import SpanLog
+internal import StateStores
 internal import Telemetry
 internal import Threads
 
@@ -29,6 +30,9 @@ extension Service {
         if let admin = open.admin { logger.info("Health/Admin API server listening on \(admin)") }
         if let otlp = open.otlp { logger.info("Listening for OTLP on \(otlp) (HTTP)") }
         for words in settings.sampling.words { logger.info("policy: \(words)") }
+        if let rules = forceRules?.rules, !rules.isEmpty {
+            logger.info("force rules are asked before the policies", metadata: ["rules": .count(rules.count)])
+        }
         logger.info("data folder: \(dataFolder.path)")
         if let otlp = open.otlp { logger.info("traces: http://\(otlp)/v1/traces") }
         if let admin = open.admin { logger.info("health, decisions, queries: http://\(admin)/health") }
@@ -38,9 +42,10 @@ extension Service {
 
     /// Bound wider than loopback, anybody who reaches the port may ask.
     private func warnOfOpenPorts() {
-        let address = settings.observability.healthAddress
-        guard !AdminAccess(address: address).isLoopbackOnly else { return }
+        let access = Self.adminAccess(settings)
+        guard !access.isLoopbackOnly, access.token == nil else { return }
         logger.warning(
-            "the admin port is open to the network without authentication", metadata: ["address": "\(address)"])
+            "the admin port is open to the network without authentication",
+            metadata: ["address": "\(access.address)", "remedy": "admin.token"])
     }
 }

@@ -3,6 +3,7 @@ internal import HTTPServer
 internal import OTLPServer
 internal import Pipeline
 internal import QueryEngine
+internal import Sampling
 internal import Settings
 internal import ShardRunner
 internal import StateStores
@@ -31,7 +32,7 @@ extension Service {
         var writer = SystemRandomNumberGenerator()
         var options = RunnerOptions(
             writer: Hexadecimal.text(writer.next()) + Hexadecimal.text(writer.next()),
-            deadLetterFolder: "\(folder)/dead-letters")
+            deadLetterFolder: "\(folder)/dead-letters", segmentFolder: "\(folder)/segments")
         options.workerCount = settings.app.evaluationWorkers
         options.commitInterval = settings.storage.iceberg.commitInterval
         options.targetFileBytes = settings.storage.iceberg.targetFileBytes
@@ -39,14 +40,17 @@ extension Service {
         var shard = ShardOptions()
         let partitions = max(1, settings.otlp.partitions)
         shard.buffer.bytes = settings.app.maximumBufferBytes / partitions
+        shard.buffer.spills = true
+        // What is young stays in memory while there is room: a kept trace is read back from where it is.
+        shard.buffer.spillsAboveBytes = shard.buffer.bytes / 2
         shard.buffer.traces = settings.app.maximumBufferTraces / partitions
+        shard.buffer.hashKey = HashKey(writer.next(), writer.next())
         shard.buffer.inactivityTicks = ticks(settings.app.inactivityTimeout)
         shard.buffer.rootInactivityTicks = ticks(settings.app.rootInactivityTimeout)
         shard.buffer.maximumDurationTicks = ticks(settings.app.maximumTraceDuration)
         shard.decisions = settings.app.maximumDecisions / partitions
         shard.decisionTimeToLiveTicks = ticks(settings.app.decisionLifetime)
-        // Votes are computed when somebody asks for them.
-        shard.recordsVotes = false
+        shard.partitionCount = partitions
         options.shard = shard
         return options
     }
@@ -58,6 +62,19 @@ extension Service {
         return options
     }
 
+    static func forceRuleBook(
+        _ settings: Settings, folder: String, clock: any Clock, metrics: ForceRuleMetrics, logger: Logger
+    ) -> ForceRuleBook? {
+        guard settings.forceSampling.isEnabled else { return nil }
+        var options = ForceRuleBook.Options()
+        options.register.limits.ruleCount = settings.forceSampling.maximumRules
+        options.register.limits.durationSeconds = settings.forceSampling.maximumDurationSeconds
+        options.register.actsAfterExpiryMilliseconds = 2 * settings.app.maximumTraceDuration.wholeMilliseconds
+        return ForceRuleBook(
+            options: options, store: SQLiteForceRules(path: "\(folder)/state.db"), sampler: settings.sampling.sampler,
+            clock: clock, metrics: metrics, logger: logger)
+    }
+
     static func queryOptions(_ settings: Settings, folder: String) -> QueryOptions {
         var options = QueryOptions(spillFolder: "\(folder)/query")
         options.workerCount = settings.query.workers
@@ -67,9 +84,27 @@ extension Service {
         return options
     }
 
+    static func adminAccess(_ settings: Settings) -> AdminAccess {
+        AdminAccess(
+            address: settings.observability.healthAddress, allowedHosts: settings.admin.allowedHosts,
+            token: settings.admin.token)
+    }
+
+    /// What to do when no trace is kept; a Collector's block takes no simple keys.
+    static func nothingKeptHint(_ settings: Settings) -> String {
+        settings.sampling.standsAlone
+            ? "no trace of the last minute was kept: no policy wanted one"
+            : "no trace of the last minute was kept: set sampling.base_sample_rate to keep a share of the normal ones"
+    }
+
     static func firstSpanLine(_ settings: Settings) -> String {
-        "first span received over otlp; traces are decided \(settings.app.rootInactivityTimeout.components.seconds) s "
-            + "after their last span (root seen), \(settings.app.inactivityTimeout.components.seconds) s otherwise"
+        let app = settings.app
+        if app.rootInactivityTimeout >= app.maximumTraceDuration {
+            return "first span received over otlp; traces are decided \(app.maximumTraceDuration.components.seconds) s "
+                + "after their first span"
+        }
+        return "first span received over otlp; traces are decided \(app.rootInactivityTimeout.components.seconds) s "
+            + "after their last span (root seen), \(app.inactivityTimeout.components.seconds) s otherwise"
     }
 }
 

@@ -27,6 +27,8 @@ final class Service: Sendable {
     let runner: ShardRunner
     private let launcher: ProcessLauncher
     let queries: QueryEngine
+    /// Nil: switched off.
+    let forceRules: ForceRuleBook?
     private let health: ServiceHealth
     private let activity: ActivityReporter
     private let servers = Lock(Servers())
@@ -51,24 +53,44 @@ final class Service: Sendable {
         if leftovers > 0 { logger.info("removed files of interrupted writes", metadata: ["files": "\(leftovers)"]) }
         log = try SpanLog(
             folder: "\(dataFolder.path)/log", partitionCount: settings.otlp.partitions,
-            options: Self.logOptions(settings), clock: clock, metrics: metrics.entrance,
+            options: Self.logOptions(settings), clock: clock,
+            otherBytes: { [metrics] in metrics.pipeline.segmentDiskBytes.value }, metrics: metrics.entrance,
             logger: telemetry.logger("span_log"))
+        // Before the shards: the first trace of this life finds the rules of the life before.
+        let book = Self.forceRuleBook(
+            settings, folder: dataFolder.path, clock: clock, metrics: metrics.forceRules,
+            logger: telemetry.logger("force_rules"))
+        forceRules = book
+        var options = Self.runnerOptions(settings, folder: dataFolder.path)
+        let logOptions = Self.logOptions(settings)
+        options.segmentBytes = { [log] in
+            logOptions.diskBytes - logOptions.reserveBytes - log.statistics.reduce(0) { $0 + $1.diskBytes }
+        }
+        let verdicts = VerdictFiles(
+            folder: "\(dataFolder.path)/verdicts", options: Self.verdictOptions(settings),
+            logger: telemetry.logger("verdicts"))
+        let ports = ShardRunner.Ports(
+            sources: FixedSources(log.sources), catalog: table.catalog, files: table.files,
+            rows: CurrentRowFiles(table), verdicts: verdicts, clock: clock,
+            noteRuleMatches: Self.noteMatches(in: book))
         runner = ShardRunner(
-            options: Self.runnerOptions(settings, folder: dataFolder.path), definition: table.definition,
-            ports: ShardRunner.Ports(
-                sources: log.sources, catalog: table.catalog, files: table.files, rows: CurrentRowFiles(table),
-                verdicts: VerdictFiles(
-                    folder: "\(dataFolder.path)/verdicts", options: Self.verdictOptions(settings),
-                    logger: telemetry.logger("verdicts")), clock: clock),
-            sampler: settings.sampling.sampler, metrics: metrics, logger: telemetry.logger("shards"))
+            options: options, definition: table.definition, ports: ports,
+            sampler: book?.sampler ?? settings.sampling.sampler, metrics: metrics, logger: telemetry.logger("shards"))
         launcher = try ProcessLauncher()
         queries = QueryEngine(
             options: Self.queryOptions(settings, folder: dataFolder.path), table: table, files: table.files,
             launcher: launcher, logger: telemetry.logger("query"))
         health = ServiceHealth(
-            settings: settings, runner: runner, log: log, queries: queries, authentication: "none")
+            settings: settings, runner: runner, log: log, queries: queries, forceRules: book,
+            authentication: Self.adminAccess(settings).authentication)
         activity = ActivityReporter(
-            metrics: metrics, runner: runner, logger: logger, firstSpanLine: Self.firstSpanLine(settings))
+            metrics: metrics, runner: runner, logger: logger, firstSpanLine: Self.firstSpanLine(settings),
+            nothingKeptHint: Self.nothingKeptHint(settings))
+    }
+
+    private static func noteMatches(in book: ForceRuleBook?) -> (@Sendable ([String: Int]) -> Void)? {
+        guard let book else { return nil }
+        return { book.noteMatches($0) }
     }
 
     /// Opens every port or none, and starts the threads.
@@ -76,6 +98,7 @@ final class Service: Sendable {
         try listen()
         gate.open(log)
         try runner.start()
+        try forceRules?.start { [runner] in runner.adopt($0) }
         try queries.start()
         try activity.start()
         health.isListening = true
@@ -97,6 +120,8 @@ final class Service: Sendable {
         queries.stop()
         open.admin?.stop()
         open.metrics?.stop()
+        // Behind the admin port: whoever waits there gets an answer. Behind the shards: the last matches are counted.
+        forceRules?.stop()
         launcher.stop()
         return isComplete
     }
@@ -134,9 +159,9 @@ final class Service: Sendable {
                 return nil
             }
         }
-        let access = AdminAccess(address: settings.observability.healthAddress)
+        let access = Self.adminAccess(settings)
         let services = AdminServices(
-            health: health, decisions: health, store: health, queries: queries,
+            health: health, decisions: health, store: health, queries: queries, forceRules: forceRules,
             metricsPage: { [metrics, health] in
                 health.refresh(metrics)
                 let page = metrics.page(accept: $0)
@@ -158,7 +183,9 @@ final class Service: Sendable {
                     serverOptions(
                         settings.observability.metricsAddress, settings.observability.metricsPort,
                         server: .metrics),
-                    access: AdminAccess(address: settings.observability.metricsAddress), services: services)
+                    access: AdminAccess(
+                        address: settings.observability.metricsAddress, allowedHosts: settings.admin.allowedHosts),
+                    services: services)
             })
         servers.withLock { $0 = opened }
         guard problems.isEmpty else { throw PortsTaken(description: problems.joined(separator: "; ")) }

@@ -6,6 +6,7 @@ internal import Sampling
 internal import Settings
 internal import ShardRunner
 internal import SpanLog
+internal import StateStores
 internal import Telemetry
 internal import Threads
 internal import TraceModel
@@ -21,6 +22,7 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
     private let runner: ShardRunner
     private let log: SpanLog
     private let queries: QueryEngine
+    private let forceRules: ForceRuleBook?
     private let authentication: String
     private let flags = Lock(Flags())
     private let startedAt = WallClock.milliseconds
@@ -30,11 +32,15 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
         var isStopping = false
     }
 
-    init(settings: Settings, runner: ShardRunner, log: SpanLog, queries: QueryEngine, authentication: String) {
+    init(
+        settings: Settings, runner: ShardRunner, log: SpanLog, queries: QueryEngine, forceRules: ForceRuleBook?,
+        authentication: String
+    ) {
         self.settings = settings
         self.runner = runner
         self.log = log
         self.queries = queries
+        self.forceRules = forceRules
         self.authentication = authentication
     }
 
@@ -78,7 +84,7 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
 
     var report: HealthReport {
         let obstacles = obstacles
-        let components = [iceberg, logComponent, query, shards]
+        let components = [iceberg, logComponent, query, shards, spilling] + (rules.map { [$0] } ?? [])
         let isDegraded = components.contains { $0.status != .healthy }
         return HealthReport(
             status: obstacles.isEmpty ? (isDegraded ? .degraded : .healthy) : .unhealthy, version: Program.version,
@@ -139,6 +145,22 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
             ])
     }
 
+    /// Nil when they are switched off.
+    private var rules: HealthReport.Component? {
+        guard let book = forceRules else { return nil }
+        let obstacle = book.obstacle
+        let (now, rules, unreadable) = (book.nowMilliseconds, book.rules, book.unreadable)
+        return HealthReport.Component(
+            name: "force_rules", status: obstacle == nil && unreadable.isEmpty ? .healthy : .degraded,
+            sinceMilliseconds: obstacle?.sinceMilliseconds ?? startedAt,
+            lastError: obstacle?.message ?? unreadable.first.map { "rule \($0.id) cannot be read: \($0.message)" },
+            details: [
+                "rules": .integer(Int64(rules.count)),
+                "active": .integer(Int64(rules.count { $0.isEnabled && !$0.isExpired(at: now) })),
+                "unreadable": .integer(Int64(unreadable.count)), "store": .string(book.storeWords),
+            ])
+    }
+
     private var shards: HealthReport.Component {
         let gauges = runner.gauges
         let health = gauges.map(\.clockHealth)
@@ -152,9 +174,26 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
             ])
     }
 
+    /// Of the log and of what buffers have spilled.
+    private var diskBytes: Int {
+        log.statistics.reduce(0) { $0 + $1.diskBytes } + (runner.spillStatus?.diskBytes ?? 0)
+    }
+
+    private var spilling: HealthReport.Component {
+        let status = runner.spillStatus ?? SpillStatus()
+        return HealthReport.Component(
+            name: "spilling", status: status.isFull ? .degraded : .healthy,
+            sinceMilliseconds: status.fullSinceMilliseconds ?? startedAt,
+            lastError: status.lastError,
+            details: [
+                "disk_bytes": .integer(Int64(status.diskBytes)), "segments": .integer(Int64(status.segmentCount)),
+                "waiting_segments": .integer(Int64(status.waitingSegments)),
+            ])
+    }
+
     /// Gauges that are only known when somebody asks.
     func refresh(_ metrics: Metrics) {
-        metrics.pipeline.bufferDiskBytes.set(log.statistics.reduce(0) { $0 + $1.diskBytes })
+        metrics.pipeline.bufferDiskBytes.set(diskBytes)
     }
 
     // MARK: Decisions
@@ -162,6 +201,8 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
     func decision(about traceID: TraceID) -> DecisionReport? {
         runner.decisions.decision(about: traceID).map(Self.report)
     }
+
+    var rememberedDecisionCount: Int { runner.decisions.capacity }
 
     func recentDecisions(limit: Int) -> [DecisionReport] {
         runner.decisions.recent(limit: limit).map(Self.report)
@@ -175,9 +216,12 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
             lastSpanMilliseconds: summary.lastTick.milliseconds,
             decidedMilliseconds: entry.event.decidedAt.milliseconds, spanCount: Int(summary.spanCount),
             explanation: entry.explanation,
-            votes: entry.votes.map {
-                DecisionReport.Vote(policy: $0.policy.name, vote: "\($0.outcome)", explanation: $0.explanation)
-            })
+            votes: entry.votes.map { vote in
+                DecisionReport.Vote(
+                    policy: vote.policy.name, vote: "\(vote.outcome)", explanation: vote.explanation,
+                    evidence: entry.evidence.filter { $0.policy == vote.policy.name })
+            },
+            evidence: entry.evidence.filter { $0.policy == entry.event.decision.policy })
     }
 
     // MARK: Store
@@ -188,6 +232,6 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
             spanCount: gauges.reduce(0) { $0 + $1.bufferedSpans },
             traceCount: gauges.reduce(0) { $0 + $1.bufferedTraces },
             memoryBytes: gauges.reduce(0) { $0 + $1.bufferBytes + $1.memoryBytes },
-            diskBytes: log.statistics.reduce(0) { $0 + $1.diskBytes }, storageType: "embedded")
+            diskBytes: diskBytes, storageType: "embedded")
     }
 }

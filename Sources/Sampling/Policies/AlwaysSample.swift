@@ -2,7 +2,7 @@ public import Configuration
 public import TraceModel
 
 /// `always_sample`: keeps every trace.
-public struct AlwaysSample: BasicPolicyKind {
+public struct AlwaysSample: TraceLevelPolicyKind {
     public static let typeName = "always_sample"
 
     public init() {}

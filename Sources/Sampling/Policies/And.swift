@@ -25,4 +25,8 @@ public struct And: PolicyKind {
     public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
         PolicyCatalog.joined(parts, trace, &answers)
     }
+
+    public func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers) {
+        for part in parts { search.part(part, &answers) }
+    }
 }

@@ -24,15 +24,20 @@ public struct BooleanAttribute: BasicPolicyKind {
     }
 
     public func condition(_ compiler: inout PolicyCompiler) -> Condition {
-        let tests = [
-            MatcherTest(.span(key), .isBool(value)), MatcherTest(.resource(key), .isBool(value)),
-        ]
-        return compiler.anySpan(tests).inverted(isInverted)
+        compiler.anySpan(tests).inverted(isInverted)
+    }
+
+    private var tests: [MatcherTest] {
+        [MatcherTest(.span(key), .isBool(value)), MatcherTest(.resource(key), .isBool(value))]
     }
 
     public var words: String { AttributeWords.words(key, "\(value)", isInverted: isInverted) }
 
     public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
         AttributeWords.explanation(key, "\(value)", isInverted: isInverted, isMet: isMet)
+    }
+
+    public func evidence(_ search: inout EvidenceSearch, isMet: Bool) {
+        search.attribute(key, tests, isFound: isMet != isInverted)
     }
 }

@@ -27,4 +27,8 @@ public struct Drop: PolicyKind {
     public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
         PolicyCatalog.joined(parts, trace, &answers)
     }
+
+    public func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers) {
+        for part in parts { search.part(part, &answers) }
+    }
 }

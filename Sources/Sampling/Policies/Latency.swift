@@ -51,4 +51,9 @@ public struct Latency: BasicPolicyKind {
         if latency <= thresholdMilliseconds { return "latency \(latency) ms <= \(thresholdMilliseconds) ms" }
         return "latency \(latency) ms \(isMet ? "<=" : ">") \(upperThresholdMilliseconds) ms"
     }
+
+    public func evidence(_ search: inout EvidenceSearch, isMet: Bool) {
+        search.trace("latency", explanation(search.trace, isMet: isMet))
+        search.firstAndLastSpan()
+    }
 }

@@ -23,7 +23,8 @@ public struct Not: PolicyKind {
             part = basic
         } else {
             fields.problems.error(
-                at: node.place, key: key, "a \(policy.kind.typeName) policy cannot stand in a not policy")
+                at: node.place, key: key,
+                "a policy of the kind \(policy.kind.typeName) cannot stand in one of the kind not")
         }
     }
 
@@ -34,6 +35,11 @@ public struct Not: PolicyKind {
     public var words: String { "all but \(part.words)" }
 
     public func explanation(_ trace: borrowing TraceSummary, _ answers: inout Answers) -> String {
-        "not (\(part.explanation(trace, isMet: !answers.next())))"
+        guard let isMet = answers.next() else { return "not (\(part.typeName) not told)" }
+        return "not (\(part.explanation(trace, isMet: !isMet)))"
+    }
+
+    public func evidence(_ search: inout EvidenceSearch, _ answers: inout Answers) {
+        search.part(part, inverting: answers.nextPart())
     }
 }

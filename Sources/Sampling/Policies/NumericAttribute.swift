@@ -44,17 +44,24 @@ public struct NumericAttribute: BasicPolicyKind {
     }
 
     public func condition(_ compiler: inout PolicyCompiler) -> Condition {
-        guard let bounds else { return Condition(.never, isInverted: isInverted) }
-        let tests = [
-            MatcherTest(.span(key), .intIn(bounds)), MatcherTest(.resource(key), .intIn(bounds)),
-        ]
+        guard bounds != nil else { return Condition(.never, isInverted: isInverted) }
         return compiler.anySpan(tests).inverted(isInverted)
+    }
+
+    /// Empty when nothing lies between the bounds.
+    private var tests: [MatcherTest] {
+        guard let bounds else { return [] }
+        return [MatcherTest(.span(key), .intIn(bounds)), MatcherTest(.resource(key), .intIn(bounds))]
     }
 
     public var words: String { AttributeWords.words(key, range, isInverted: isInverted) }
 
     public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
         AttributeWords.explanation(key, range, isInverted: isInverted, isMet: isMet)
+    }
+
+    public func evidence(_ search: inout EvidenceSearch, isMet: Bool) {
+        search.attribute(key, tests, isFound: isMet != isInverted)
     }
 
     private var range: String {

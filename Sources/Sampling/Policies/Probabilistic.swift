@@ -6,7 +6,7 @@ public import TraceModel
 /// FNV-1a 64 over the salt's bytes and then the sixteen bytes of the id; kept when the hash is at most
 /// ⌊(2⁶⁴ − 1) · percentage / 100⌋. It is its own hash, so traces kept by it claim no adjusted count; for
 /// true counts use `rate`.
-public struct Probabilistic: BasicPolicyKind {
+public struct Probabilistic: TraceLevelPolicyKind {
     public static let typeName = "probabilistic"
 
     public static let defaultSalt = "default-hash-seed"
@@ -52,5 +52,13 @@ public struct Probabilistic: BasicPolicyKind {
         let share = "probabilistic \(NumberText.of(percentage)) %"
         if percentage <= 0 || percentage >= 100 { return share }
         return "\(share) \(isMet ? "yes" : "no")"
+    }
+
+    public func evidence(_ search: inout EvidenceSearch, isMet: Bool) {
+        let words = explanation(search.trace, isMet: isMet)
+        guard percentage > 0, percentage < 100 else { return search.answer(Self.typeName, words) }
+        let hash = Hexadecimal.text(FNV1a().adding(salt).adding(search.trace.traceID).state)
+        let limit = Hexadecimal.text(Self.limit(ratio: percentage / 100))
+        search.answer(Self.typeName, "\(words): hash \(hash) \(isMet ? "<=" : ">") \(limit)")
     }
 }

@@ -9,7 +9,7 @@ public import TraceModel
 /// exact. Source: OpenTelemetry specification, "TraceState: Probability Sampling".
 ///
 /// Ours, not the Collector's; its `probabilistic` keeps its own hash.
-public struct Rate: BasicPolicyKind {
+public struct Rate: TraceLevelPolicyKind {
     public static let typeName = "rate"
 
     /// 0 … 1.
@@ -77,4 +77,16 @@ public struct Rate: BasicPolicyKind {
         if probability <= 0 || probability >= 1 { return rate }
         return "\(rate) \(isMet ? "yes" : "no")"
     }
+
+    public func evidence(_ search: inout EvidenceSearch, isMet: Bool) {
+        let words = explanation(search.trace, isMet: isMet)
+        let threshold = Self.threshold(probability)
+        guard threshold > 0, threshold < Self.randomnessEnd else { return search.answer(Self.typeName, words) }
+        let randomness = Self.digits(search.trace.randomness)
+        search.answer(
+            Self.typeName, "\(words): randomness \(randomness) \(isMet ? ">=" : "<") \(Self.digits(threshold))")
+    }
+
+    /// 56 bits as OpenTelemetry writes them: 14 hexadecimal digits.
+    private static func digits(_ randomness: UInt64) -> String { String(Hexadecimal.text(randomness).dropFirst(2)) }
 }

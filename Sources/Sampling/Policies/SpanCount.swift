@@ -2,7 +2,7 @@ public import Configuration
 public import TraceModel
 
 /// `span_count`: keeps a trace by its number of spans, both bounds included.
-public struct SpanCount: BasicPolicyKind {
+public struct SpanCount: TraceLevelPolicyKind {
     public static let typeName = "span_count"
 
     public var minimum: Int64

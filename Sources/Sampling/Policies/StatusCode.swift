@@ -1,4 +1,5 @@
 public import Configuration
+internal import OTLPWire
 public import TraceModel
 
 /// `status_code`: keeps a trace in which some span has one of the codes.
@@ -63,6 +64,18 @@ public struct StatusCode: BasicPolicyKind {
 
     public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
         "\(codes == [.error] ? "errors" : "status \(names(" or "))") \(isMet ? "yes" : "no")"
+    }
+
+    public func evidence(_ search: inout EvidenceSearch, isMet: Bool) {
+        if isMet {
+            search.span(satisfying: [MatcherTerm(anyOf: tests)])
+        } else {
+            search.trace("status_code", explanation(search.trace, isMet: false))
+        }
+    }
+
+    private var tests: [MatcherTest] {
+        codes.map { MatcherTest(.field(.statusCode), .intIn(Int64($0.rawValue)...Int64($0.rawValue))) }
     }
 
     private func names(_ separator: String) -> String { codes.map(\.name).joined(separator: separator) }

@@ -16,4 +16,12 @@ public struct TraceFlags: BasicPolicyKind {
     public func explanation(_ trace: borrowing TraceSummary, isMet: Bool) -> String {
         "sampled flag \(isMet ? "yes" : "no")"
     }
+
+    public func evidence(_ search: inout EvidenceSearch, isMet: Bool) {
+        if isMet {
+            search.spanWithSampledFlag()
+        } else {
+            search.trace("trace_flags", explanation(search.trace, isMet: false))
+        }
+    }
 }
