@@ -120,6 +120,7 @@ let native: [Target] = [
     .systemLibrary(name: "CSQLite"),
     .systemLibrary(name: "CYAML"),
     .systemLibrary(name: "CArrow", pkgConfig: prefix + "tss-arrow.pc"),
+    .target(name: "CParquet", dependencies: ["CArrow", "CZstd"]),
     .systemLibrary(name: "CLibrdkafka", pkgConfig: prefix + "tss-rdkafka.pc"),
     .target(name: "CParquet", dependencies: ["CArrow"]),
     .target(name: "CSpawn"),
@@ -163,6 +164,7 @@ targets += [
             "CBenchmark", "TraceModel", "Compression", "Patterns", "OTLPWire", "TraceBuffering", "TraceGenerator",
             "Sampling", "Pipeline",
         ], path: "Benchmarks/Engine", swiftSettings: swiftSettings),
+        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py", "instructions.py"], swiftSettings: swiftSettings),
 ]
 
 /// A test target sees what it tests and everything below it.
