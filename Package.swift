@@ -179,8 +179,6 @@ func tests(_ name: String, _ uses: [String], resources: [Resource] = []) -> Targ
 targets += [
     tests("BufferTests", ["TraceModel", "OTLPWire", "TraceBuffering", "TraceGenerator"]),
     tests("CatalogTests", ["JSON", "Avro", "Iceberg", "Threads", "Database", "ObjectStorage", "IcebergCatalogs"]),
-    tests("CommandTests", ["TraceModel", "JSON", "QueryEngine", "Settings", "Commands"]),
-    tests("CommitTests", ["TraceModel", "JSON", "ProtobufWriter", "TraceGenerator", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores", "ShardRunner", "OTLPWire", "TraceBuffering"]),
     tests("CommandTests", ["TraceModel", "JSON", "QueryEngine", "Sampling", "Settings", "Commands"]),
     tests("CommitTests", ["TraceModel", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "TraceGenerator", "Iceberg", "Sampling", "Pipeline", "Threads", "Telemetry", "SpanLog", "StateStores", "ShardRunner"]),
     tests("EngineTests", ["TraceModel", "Compression", "JSON", "ProtobufWriter", "OTLPWire", "TraceBuffering", "Avro", "TraceGenerator", "Sampling", "Iceberg"]),
