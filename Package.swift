@@ -156,7 +156,7 @@ targets += [
     .executableTarget(
         name: "row-files-benchmark",
         dependencies: ["IcebergSink", "Parquet", "Pipeline", "Iceberg", "OTLPWire", "TraceGenerator", "TraceModel"],
-        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py"], swiftSettings: swiftSettings),
+        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py", "instructions.py"], swiftSettings: swiftSettings),
     .target(name: "CBenchmark", path: "Benchmarks/Counters"),
     .executableTarget(
         name: "benchmarks",
@@ -164,7 +164,6 @@ targets += [
             "CBenchmark", "TraceModel", "Compression", "Patterns", "OTLPWire", "TraceBuffering", "TraceGenerator",
             "Sampling", "Pipeline",
         ], path: "Benchmarks/Engine", swiftSettings: swiftSettings),
-        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py", "instructions.py"], swiftSettings: swiftSettings),
 ]
 
 /// A test target sees what it tests and everything below it.
