@@ -134,7 +134,7 @@ extension WholeProgram {
                 var outcome: Program.Outcome?
                 try TestFolder.with("why") { folder in
                     outcome = try Program.run(
-                        ["why", "--admin-url", server.adminURL] + arguments, folder: folder)
+                        Program.path, ["why", "--admin-url", server.adminURL] + arguments, folder: folder)
                 }
                 return try #require(outcome)
             }

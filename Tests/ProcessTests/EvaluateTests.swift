@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Testing
+import Workers
 
 /// `tss evaluate` as people run it: files in, lines out, exit codes.
 extension WholeProgram {
@@ -39,7 +40,7 @@ extension WholeProgram {
                 try Data(policies.utf8).write(to: URL(filePath: files.0))
                 try Data(lines.map { $0 + "\n" }.joined().utf8).write(to: URL(filePath: files.1))
                 outcome = try Program.run(
-                    ["evaluate", "--policies", files.0] + arguments + [files.1], folder: folder)
+                    Program.path, ["evaluate", "--policies", files.0] + arguments + [files.1], folder: folder)
             }
             return try #require(outcome)
         }
