@@ -48,7 +48,6 @@ service:
   pipelines:
     traces: {{receivers: [otlp], processors: [tail_sampling], exporters: [nop]}}
   telemetry:
-    logs: {{level: warn}}
     metrics:
       level: normal
       readers:
@@ -210,8 +209,10 @@ def collector(folder, serve, requests, truth):
     configuration.write_text(
         CONFIGURATION.format(otlp=otlp, metrics=metrics, wait=WAIT_SECONDS, limit=4 * TRACES), encoding="utf-8")
     home = folder / "collector"
-    subprocess.run(
-        [serve, "collector", "up", "--dir", home, "--config", configuration], check=True, capture_output=True)
+    up = subprocess.run(
+        [serve, "collector", "up", "--dir", home, "--config", configuration], capture_output=True, text=True)
+    if up.returncode != 0:
+        raise SystemExit(f"scripts/bench: the Collector did not start:\n{up.stderr[-2000:]}")
     try:
         pid = int((home / "collector.pid").read_text(encoding="ascii"))
         started, before = time.monotonic(), cpu_seconds(pid)
