@@ -22,8 +22,8 @@ let rows: [[Module]] = [
         Module(name: "Patterns", uses: [], native: ["CRE2"]),
     ],
     [
-        Module(name: "OTLPWire", uses: ["TraceModel", "Patterns"]),
         Module(name: "TraceBuffering", uses: ["TraceModel"], native: ["CSystem"]),
+        Module(name: "OTLPWire", uses: ["TraceModel", "Patterns"]),
         Module(name: "Avro", uses: ["JSON", "Compression"]),
         Module(name: "OTLPJSON", uses: ["JSON", "ProtobufWriter"]),
         Module(name: "TraceGenerator", uses: ["TraceModel", "ProtobufWriter"]),
@@ -120,8 +120,8 @@ let native: [Target] = [
     .systemLibrary(name: "CSQLite"),
     .systemLibrary(name: "CYAML"),
     .systemLibrary(name: "CArrow", pkgConfig: prefix + "tss-arrow.pc"),
+    .target(name: "CParquet", dependencies: ["CArrow", "CZstd"]),
     .systemLibrary(name: "CLibrdkafka", pkgConfig: prefix + "tss-rdkafka.pc"),
-    .target(name: "CParquet", dependencies: ["CArrow"]),
     .target(name: "CSpawn"),
     .target(name: "CRE2"),
 ]
@@ -155,7 +155,14 @@ targets += [
     .executableTarget(
         name: "row-files-benchmark",
         dependencies: ["IcebergSink", "Parquet", "Pipeline", "Iceberg", "OTLPWire", "TraceGenerator", "TraceModel"],
-        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py"], swiftSettings: swiftSettings),
+        path: "Benchmarks/RowFiles", exclude: ["pyarrow_rows.py", "instructions.py"], swiftSettings: swiftSettings),
+    .target(name: "CBenchmark", path: "Benchmarks/Counters"),
+    .executableTarget(
+        name: "benchmarks",
+        dependencies: [
+            "CBenchmark", "TraceModel", "Compression", "Patterns", "OTLPWire", "TraceBuffering", "TraceGenerator",
+            "Sampling", "Pipeline",
+        ], path: "Benchmarks/Engine", swiftSettings: swiftSettings),
 ]
 
 /// A test target sees what it tests and everything below it.

@@ -52,8 +52,21 @@ extension Service {
         shard.decisionTimeToLiveTicks = ticks(settings.app.decisionLifetime)
         shard.partitionCount = partitions
         options.shard = shard
+        #if DEBUG
+            options.steps.faults = plantedFaults
+        #endif
         return options
     }
+
+    #if DEBUG
+        /// Rules of the table's steps that `TSS_PLANTED_FAULT` switches off, to show that a test sees it. Debug builds
+        /// only, as kill points are.
+        private static var plantedFaults: Set<PlantedFault> {
+            Set(
+                ProcessEnvironment.variables["TSS_PLANTED_FAULT"].flatMap(PlantedFault.init(rawValue:)).map { [$0] }
+                    ?? [])
+        }
+    #endif
 
     static func verdictOptions(_ settings: Settings) -> VerdictFiles.Options {
         var options = VerdictFiles.Options()
