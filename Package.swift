@@ -121,7 +121,6 @@ let native: [Target] = [
     .systemLibrary(name: "CArrow", pkgConfig: prefix + "tss-arrow.pc"),
     .target(name: "CParquet", dependencies: ["CArrow", "CZstd"]),
     .systemLibrary(name: "CLibrdkafka", pkgConfig: prefix + "tss-rdkafka.pc"),
-    .target(name: "CParquet", dependencies: ["CArrow"]),
     .target(name: "CSpawn"),
     .target(name: "CRE2"),
 ]
