@@ -109,6 +109,8 @@ public enum PlantedFault: String, Sendable, CaseIterable {
     case looksForSnapshot
     /// Every embedded log has the same name.
     case sharedLogName
+    /// Recovery does not remember which rows the table already has above `resume`.
+    case forgetsPresentRows
     /// Newer rules do not see what is buffered already.
     case skipsRematch
     /// A rule that has expired decides nothing any more.

@@ -47,7 +47,7 @@ extension Declaration {
             "Folder of the log, the embedded catalog and its warehouse."),
         Declaration(
             "app.max_disk_bytes", .bytes(\.app.maximumDiskBytes, anyBytes),
-            "Most disk for the log. The last 5 % of the file system are never used."),
+            "Most disk for the log and for spans that wait. The last 5 % of the file system are never used."),
     ]
 
     private static let otlp: [Declaration] = [

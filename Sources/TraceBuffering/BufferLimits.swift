@@ -3,14 +3,18 @@ public import TraceModel
 /// What a trace buffer may hold, and when its traces are complete.
 public struct BufferLimits: Sendable, Hashable {
     /// Bytes of the segments in memory: the payload's budget. A single message always fits an empty buffer.
+    ///
+    /// What is kept beside a message to find its spans (48 bytes a span) counts when it was taken: the last message
+    /// before the buffer is full can exceed the budget by that.
     public var bytes = 256 << 20
     /// Undecided traces.
     public var traces = 2_000_000
-    /// A segment is sealed when the next message does not fit; a larger message has a segment of its own.
+    /// A segment is sealed when the next message does not fit; a larger message has a segment of its own. At most an
+    /// eighth of `bytes` is used.
     public var segmentBytes = 1 << 20
     /// Sealed segments handed out to be written and not yet reported back. Above it nothing more is handed out.
     public var segmentsInFlight = 8
-    /// Ticks without a span after which a trace is complete (60 s).
+    /// Ticks without a span after which a trace is complete (60 s). This and the next two are at least 1.
     public var inactivityTicks: Int64 = 600
     /// The same once the root was seen (30 s); never later than `inactivityTicks`.
     public var rootInactivityTicks: Int64 = 300
@@ -36,7 +40,8 @@ public struct BufferLimits: Sendable, Hashable {
 public struct TraceHandle: Hashable, Sendable {
     var traceID: TraceID
     /// Tells two traces of the same id apart, should the second open while the first is still read back.
-    var serial: UInt64
+    var firstOffset: Int64
+    var slot: UInt32
 }
 
 /// A trace that is complete, and why now.

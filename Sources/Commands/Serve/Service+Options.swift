@@ -54,6 +54,9 @@ extension Service {
         shard.decisions = settings.app.maximumDecisions / entrances
         shard.decisionTimeToLiveTicks = ticks(settings.app.decisionLifetime)
         options.shard = shard
+        #if DEBUG
+            options.steps.faults = plantedFaults
+        #endif
         return options
     }
 
@@ -66,6 +69,16 @@ extension Service {
         options.instanceID = kafka.instanceID
         return options
     }
+
+    #if DEBUG
+        /// Rules of the table's steps that `TSS_PLANTED_FAULT` switches off, to show that a test sees it. Debug builds
+        /// only, as kill points are.
+        private static var plantedFaults: Set<PlantedFault> {
+            Set(
+                ProcessEnvironment.variables["TSS_PLANTED_FAULT"].flatMap(PlantedFault.init(rawValue:)).map { [$0] }
+                    ?? [])
+        }
+    #endif
 
     static func verdictOptions(_ settings: Settings) -> VerdictFiles.Options {
         var options = VerdictFiles.Options()

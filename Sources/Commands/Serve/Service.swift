@@ -52,6 +52,8 @@ final class Service: Sendable {
         logger.info("Initializing Iceberg storage backend")
         logger.info("  Catalog URI: \(settings.storage.iceberg.effectiveCatalogURI)")
         table = try EmbeddedTable(settings)
+        let leftovers = table.removeLeftovers(nowMilliseconds: clock.wallMilliseconds)
+        if leftovers > 0 { logger.info("removed files of interrupted writes", metadata: ["files": "\(leftovers)"]) }
         log = try SpanLog(
             folder: "\(dataFolder.path)/log", partitionCount: settings.otlp.partitions,
             options: Self.logOptions(settings), clock: clock,
