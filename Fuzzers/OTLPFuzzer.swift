@@ -1,4 +1,5 @@
 import OTLPWire
+import Patterns
 import TraceModel
 
 /// Called by libFuzzer with every input. A trap, an address error or a broken promise is a finding.
@@ -18,13 +19,13 @@ public func fuzzOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
         guard let summary else { continue }
         precondition(batch.records.count == summary.spanCount, "spans counted otherwise")
         precondition(batch.rejectedCount == summary.rejectedCount, "rejections counted otherwise")
-        decode(batch, of: bytes)
+        decode(batch, of: bytes, isMatched: !program.isEmpty)
     }
     return 0
 }
 
 /// Everything of a validated message must decode.
-private func decode(_ batch: SpanBatch, of message: RawSpan) {
+private func decode(_ batch: SpanBatch, of message: RawSpan, isMatched: Bool) {
     var whole: [UInt8] = []
     for offset in 0..<message.byteCount {
         whole.append(message.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
@@ -35,6 +36,11 @@ private func decode(_ batch: SpanBatch, of message: RawSpan) {
     var resource = ResourceContents()
     var scope = ScopeContents()
     for record in batch.records {
+        if isMatched {
+            let alone = program.match(span: record.span, resource: record.resource, in: bytes)
+            precondition(alone.matches == record.matches, "a span alone matches otherwise")
+            precondition(alone.forceRule == record.forceRule, "a span alone satisfies another rule")
+        }
         do {
             try span.decode(record.span, in: bytes)
             try resource.decode(record.resource, in: bytes)
@@ -61,11 +67,18 @@ private let program: MatcherProgram = {
         (.resource("service.name"), .equals("alpha")), (.resource("service.name"), .hasPrefix("a")),
         (.field(.name), .contains("op")), (.field(.traceState), .contains("ot=")),
         (.field(.statusMessage), .exists), (.field(.durationNanoseconds), .intIn(0 ... .max)),
+        (.span("k"), .numberIn(.above(.int(5)))), (.field(.traceState), .traceStateHas(key: "a", values: ["b"])),
     ]
-    let clauses = tests.enumerated().map { index, test in
-        MatcherClause(bit: index, terms: [MatcherTerm(test.0, test.1)])
-    }
     do {
+        let patterns: [(MatcherSubject, MatcherCondition)] = [
+            (.span("http.route"), .pattern(try Pattern("[a-z]+/"))), (.span("http.route"), .pattern(try Pattern("x$"))),
+        ]
+        let clauses = (tests + patterns).enumerated().flatMap { index, test in
+            let terms = [MatcherTerm(test.0, test.1), MatcherTerm(.span("late"), .exists, isNegated: true)]
+            return [
+                MatcherClause(bit: index, terms: [terms[0]]), MatcherClause(forceRule: UInt16(index), terms: terms),
+            ]
+        }
         return try MatcherProgram(clauses)
     } catch {
         preconditionFailure("\(error)")

@@ -75,8 +75,21 @@ struct ReadFailure: Error {
     var message: String
 }
 
-/// What goes to the person at the terminal beside results: standard error, a whole line at a time.
+/// Results on standard output; what goes to the person beside them, a whole line at a time, on standard error.
 enum Terminal {
+    /// Writes results to standard output, whole; a reader that went away gets nothing more.
+    static func output(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { buffer in
+            var at = 0
+            while at < buffer.count {
+                let count = write(STDOUT_FILENO, buffer.baseAddress! + at, buffer.count - at)
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { return }
+                at += count
+            }
+        }
+    }
+
     static func error(_ line: String) {
         let bytes = Array((line + "\n").utf8)
         bytes.withUnsafeBytes { _ = write(2, $0.baseAddress, $0.count) }

@@ -14,7 +14,7 @@ public enum Program {
             """,
         commands: [
             ServeCommand.declaration, ProduceCommand.declaration, QueryCommand.declaration, RulesCommand.declaration,
-            DemoCommand.declaration,
+            WhyCommand.declaration, EvaluateCommand.declaration, DemoCommand.declaration,
             Command("completion", "Print the script that teaches bash this program's words"),
             Command("version", "Print the version"),
         ])
@@ -54,6 +54,8 @@ public enum Program {
         case "produce": return ProduceCommand.run(parsed)
         case "query": return QueryCommand.run(parsed)
         case "rules": return RulesCommand.run(parsed)
+        case "why": return WhyCommand.run(parsed)
+        case "evaluate": return EvaluateCommand.run(parsed)
         case "demo": return DemoCommand.run(parsed)
         case "completion": print(declaration.bashCompletion, terminator: "")
         default: print("tss \(version)")

@@ -3,10 +3,15 @@ extension JSONReader {
     public mutating func string() throws(JSONError) -> String {
         guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else { throw error("expected a string") }
         let start = offset + 1
-        var position = try endOfPlainText(from: start).end
+        let plain = try endOfPlainText(from: start)
+        var position = plain.end
         let text: String
         if bytes[position] == UInt8(ascii: "\"") {
-            text = try self.text(of: bytes[start..<position], at: start)
+            // ASCII is UTF-8: most texts are not looked at a second time.
+            text =
+                plain.isASCII
+                ? String(decoding: bytes[start..<position], as: UTF8.self)
+                : try self.text(of: bytes[start..<position], at: start)
         } else {
             var unescaped = Array(bytes[start..<position])
             while bytes[position] != UInt8(ascii: "\"") {

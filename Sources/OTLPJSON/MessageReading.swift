@@ -2,15 +2,22 @@ internal import JSON
 internal import ProtobufWriter
 
 /// Walks one JSON value beside the message that it is read as.
-enum MessageReading {
+struct MessageReading {
+    var zeroIDs: TracesJSON.ZeroIDs?
+
     /// Reads an object; its fields are appended in the order of its members.
-    static func message(
+    func message(
         _ type: MessageType, _ reader: inout JSONReader, _ writer: inout MessageWriter
     ) throws(JSONError) {
         let fields = type.fields
         var seen: UInt32 = 0
-        guard try reader.peek() == .object else { throw expected("an object", &reader) }
+        guard try reader.peek() == .object else { throw Self.expected("an object", &reader) }
         try reader.beginObject()
+        if let zeroIDs, type == .span {
+            // The last occurrence of a field counts: the span's own ids, if it has them, overrule these.
+            writer.bytes(1, zeroIDs.traceID)
+            writer.bytes(2, zeroIDs.spanID)
+        }
         while let member = try reader.nextMember() {
             guard let field = fields[member.key] else {
                 try reader.skip()
@@ -29,7 +36,7 @@ enum MessageReading {
     }
 
     /// Reads the value of a field: nothing when it is null, one value, or an array of them.
-    static func field(
+    func field(
         _ field: Field, isAlwaysWritten: Bool = false, _ reader: inout JSONReader, _ writer: inout MessageWriter
     ) throws(JSONError) {
         guard try reader.peek() != .null else {
@@ -40,7 +47,7 @@ enum MessageReading {
             try value(field, isAlwaysWritten: isAlwaysWritten, &reader, &writer)
             return
         }
-        guard try reader.peek() == .array else { throw expected("an array", &reader) }
+        guard try reader.peek() == .array else { throw Self.expected("an array", &reader) }
         try reader.beginArray()
         while try reader.nextElement() {
             if case .message(.anyValue) = field.form, try reader.peek() == .null {
@@ -53,23 +60,24 @@ enum MessageReading {
         }
     }
 
-    private static func value(
+    private func value(
         _ field: Field, isAlwaysWritten: Bool, _ reader: inout JSONReader, _ writer: inout MessageWriter
     ) throws(JSONError) {
         let number = field.number
         switch field.form {
         case .string:
-            guard try reader.peek() == .string else { throw expected("a string", &reader) }
+            guard try reader.peek() == .string else { throw Self.expected("a string", &reader) }
             let text = try reader.string()
             if isAlwaysWritten || !text.isEmpty { writer.string(number, text) }
         case .hexadecimal:
             let bytes = try ScalarReading.hexadecimal(&reader)
+            if zeroIDs != nil, bytes.allSatisfy({ $0 == 0 }) { return }
             if isAlwaysWritten || !bytes.isEmpty { writer.bytes(number, bytes) }
         case .base64:
             let bytes = try ScalarReading.base64(&reader)
             if isAlwaysWritten || !bytes.isEmpty { writer.bytes(number, bytes) }
         case .bool:
-            guard try reader.peek() == .bool else { throw expected("true or false", &reader) }
+            guard try reader.peek() == .bool else { throw Self.expected("true or false", &reader) }
             let flag = try reader.bool()
             if isAlwaysWritten || flag { writer.bool(number, flag) }
         case .double:
@@ -91,9 +99,9 @@ enum MessageReading {
             let code = try ScalarReading.enumeration(&reader, names: names)
             if isAlwaysWritten || code != 0 { writer.int(number, Int64(code)) }
         case .message(let type):
-            try writer.message(number) { (writer) throws(JSONError) in
-                try message(type, &reader, &writer)
-            }
+            let start = writer.beginMessage(number)
+            try message(type, &reader, &writer)
+            writer.endMessage(start)
         }
     }
 

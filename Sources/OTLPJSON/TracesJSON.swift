@@ -40,19 +40,36 @@ public enum TracesJSON {
         try JSONReader(bytes, limits: JSONLimits(bytes: limitBytes, depth: depthLimit))
     }
 
+    /// What a span's trace id and span id are written as when they are missing, empty or all zero.
+    ///
+    /// For those who want to judge such spans all the same: everything behind the entrance refuses them.
+    public struct ZeroIDs: Sendable {
+        /// 16 bytes.
+        public var traceID: [UInt8]
+        /// 8 bytes.
+        public var spanID: [UInt8]
+
+        public init(traceID: [UInt8], spanID: [UInt8]) {
+            self.traceID = traceID
+            self.spanID = spanID
+        }
+    }
+
     /// Reads the next value, a request, and appends its fields.
-    public static func append(_ reader: inout JSONReader, to writer: inout MessageWriter) throws(JSONError) {
-        try MessageReading.message(.request, &reader, &writer)
+    public static func append(
+        _ reader: inout JSONReader, to writer: inout MessageWriter, zeroIDs: ZeroIDs? = nil
+    ) throws(JSONError) {
+        try MessageReading(zeroIDs: zeroIDs).message(.request, &reader, &writer)
     }
 
     /// Reads the value of one member of a request, whose key was read already.
     ///
     /// - Returns: Whether the key is a request's; if not, nothing was read.
     public static func append(
-        member key: String, _ reader: inout JSONReader, to writer: inout MessageWriter
+        member key: String, _ reader: inout JSONReader, to writer: inout MessageWriter, zeroIDs: ZeroIDs? = nil
     ) throws(JSONError) -> Bool {
         guard let field = MessageType.request.fields[key] else { return false }
-        try MessageReading.field(field, &reader, &writer)
+        try MessageReading(zeroIDs: zeroIDs).field(field, &reader, &writer)
         return true
     }
 }

@@ -76,7 +76,7 @@ struct ByteStringTable: Sendable {
     @inline(__always)
     static func filterBit(_ head: UInt64) -> UInt64 {
         // 2^32 divided by the golden ratio; the six highest bits of a product depend on all of its factor.
-        UInt64(UInt32(truncatingIfNeeded: head) &* 0x9E37_79B1 &>> 26)
+        UInt64((UInt32(truncatingIfNeeded: head) &* 0x9E37_79B1) &>> 26)
     }
 
     private static func filterBits(_ string: [UInt8]) -> UInt64 {

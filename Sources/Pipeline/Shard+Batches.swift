@@ -205,7 +205,8 @@ extension Shard {
 
     public var gauges: ShardGauges {
         ShardGauges(
-            bufferedTraces: buffer.traceCount, bufferedSpans: buffer.spanCount, bufferBytes: buffer.usedBytes,
+            bufferedTraces: buffer.traceCount + ripe.bytes.count, bufferedSpans: buffer.spanCount + ripe.takenSpans,
+            bufferBytes: buffer.usedBytes,
             writtenBytes: buffer.writtenBytes, keptTraces: pending.count + inFlight.count, keptBytes: keptBytes,
             rememberedVerdicts: memory.count, memoryBytes: memory.bytes, next: ledger.next.offset,
             rematchBytes: rematchBytesLeft, segmentsInFlight: spilling.inFlight, tracesReadBack: readingBack.count,

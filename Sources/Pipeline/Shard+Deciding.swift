@@ -48,7 +48,10 @@ extension Shard {
             guard case .here(let whole) = ripe.bytes[trace.handle] else { return false }
             bytes = whole
         }
-        if bytes != nil { ripe.bytes[trace.handle] = nil }
+        if bytes != nil {
+            ripe.bytes[trace.handle] = nil
+            ripe.takenSpans -= Int(trace.summary.spanCount)
+        }
         if let before = verdictBefore(trace.summary) {
             conclude(trace, before, bytes: bytes, isNew: false)
         } else if let bytes {
@@ -79,6 +82,7 @@ extension Shard {
 
     /// The trace leaves the buffer, undecided; what is on disk of it is asked for.
     private mutating func fetch(_ trace: RipeTrace) {
+        ripe.takenSpans += Int(trace.summary.spanCount)
         switch buffer.take(trace.handle) {
         case .whole(let whole): ripe.bytes[trace.handle] = .here(whole)
         case .reads(let needed):

@@ -19,6 +19,8 @@ extension Shard {
     mutating func startRematch() {
         buffer.startRematch()
         rematching = Rematching(isActive: true)
+        // Those that wait for their decision have left the pass: they carry what the old program found.
+        for index in ripe.next..<ripe.traces.count { ripe.traces[index].isStale = true }
     }
 
     /// Matches the next segment of what was buffered before the newest rules came, in the order of the log.
@@ -44,10 +46,10 @@ extension Shard {
 
     /// The bytes of the segment that `rematch` wanted to be read.
     public mutating func supplyRematch(_ segment: SegmentID, _ bytes: [UInt8]) {
-        guard rematching.reading?.segment == segment else { return }
+        guard let wanted = rematching.reading, wanted.segment == segment else { return }
         rematching.reading = nil
-        // Another change of the rules may have started the pass again meanwhile: then it comes once more.
-        guard case .read(let read) = buffer.nextRematch(), read.segment == segment else { return }
+        // Nobody may need the segment any more; its bytes may be gone then.
+        guard bytes.count == wanted.byteCount, case .read(let read) = buffer.nextRematch(), read.segment == segment else { return }
         let program = sampler.program
         buffer.rematch(segment, read: bytes.span.bytes) { message, batch in Self.scan(message, program, &batch) }
     }

@@ -27,10 +27,8 @@ extension Shard {
         return remembered.map { Known(remembered: $0, isFromTable: false) }
     }
 
-    /// Where a span at or above `settled` goes.
+    /// Where a span at or above `settled` goes whose trace is not buffered.
     mutating func route(_ record: SpanRecord, offset: Int64) -> SpanRecord.Route {
-        // Most spans belong to a trace that is buffered already: nothing else is looked at for them.
-        if buffer.contains(record.traceID) { return .buffer }
         guard let known = known(record.traceID) else { return .buffer }
         let remembered = known.remembered
         // Spans that were part of the decided trace make it whole again, and it ripens as it did before. A dropped

@@ -33,6 +33,8 @@ public struct Shard: ~Copyable {
     var shadow: ShadowRegion
     private var batch = SpanBatch()
     private var late = LateSpans()
+    /// Indices of the batch's records whose trace is not buffered.
+    private var unbuffered: [Int] = []
     /// Complete traces on their way to their decision, in order.
     var ripe = RipeQueue()
     var turn: TurnBudget
@@ -110,7 +112,10 @@ public struct Shard: ~Copyable {
         let before = clock.now
         guard enter(record, following: following, wall: wall) else { return .again(.expiring) }
         let isShadow = shadow.isShadow(record.offset)
-        guard isShadow || !isMakingRoom else { return .again(.bufferFull) }
+        guard isShadow || !isMakingRoom else {
+            wantedBytes = max(wantedBytes ?? 0, message.byteCount)
+            return .again(.bufferFull)
+        }
         guard isShadow || buffer.hasRoom(forBytes: message.byteCount) else {
             wantedBytes = message.byteCount
             return .again(.bufferFull)
@@ -172,7 +177,18 @@ public struct Shard: ~Copyable {
     /// Routes a message's spans and gives each to whom it belongs.
     private mutating func take(_ offset: Int64, _ message: borrowing RawSpan) {
         late.removeAll()
+        buffer.prefetch(batch)
+        unbuffered.removeAll(keepingCapacity: true)
         for index in batch.records.indices {
+            // Most spans belong to a trace that is buffered already: nothing else is looked at for them.
+            if buffer.contains(batch.records[index].traceID) {
+                batch.records[index].route = .buffer
+            } else {
+                unbuffered.append(index)
+                memory.prefetch(batch.records[index].traceID)
+            }
+        }
+        for index in unbuffered {
             let route = route(batch.records[index], offset: offset)
             batch.records[index].route = route
             if route == .lateKept { late.add(batch.records[index]) }
@@ -221,7 +237,7 @@ public struct Shard: ~Copyable {
     /// Whether nothing goes on before the disk has answered: there is no use in another turn until then.
     public var isWaitingForDisk: Bool {
         ripe.isWaiting || readingBack.count >= options.tracesReadBack
-            || (wantedBytes != nil && !isMakingRoom && spilling.isWriting)
+            || (wantedBytes != nil && spilling.isAwaited)
     }
 
     /// Decides what is due; false when the turn is over before everything is, or bytes have to come first.
@@ -248,7 +264,8 @@ public struct Shard: ~Copyable {
             }
             // Room comes from the disk by itself, unless it is the index that is full.
             offerSegments()
-            if buffer.traceCount < options.buffer.traces, spilling.waits(wall: wall) { return false }
+            spilling.isAwaited = buffer.traceCount < options.buffer.traces && spilling.waits(wall: wall)
+            if spilling.isAwaited { return false }
             isMakingRoom = true
             spilling.startEarly(buffer.traceCount, wall: wall)
         }

@@ -23,6 +23,8 @@ struct RipeQueue {
     var next = 0
     /// Traces of the batch that cannot be decided without their bytes.
     var bytes: [TraceHandle: Bytes] = [:]
+    /// Spans of those: they have left the buffer undecided.
+    var takenSpans = 0
     /// Whether the next one waits for its bytes.
     var isWaiting = false
 
@@ -115,11 +117,11 @@ struct Spilling {
     var inFlight = 0
     /// Set by whoever writes: segments find no room.
     var isDiskFull = false
+    /// Whether a message waits for room that the disk will make.
+    var isAwaited = false
     /// What early decisions may still decide before the disk gets its chance.
     var earlyLeft = Int.max
     private var lastEarly: Int64?
-
-    var isWriting: Bool { inFlight > 0 && !isDiskFull }
 
     /// Whether room will come without early decisions: from writes, or from the disk that they made room on.
     func waits(wall: Int64) -> Bool {

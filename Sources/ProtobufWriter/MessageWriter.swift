@@ -63,11 +63,23 @@ public struct MessageWriter: Sendable {
     public mutating func message<Failure: Error>(
         _ field: UInt32, _ body: (inout MessageWriter) throws(Failure) -> Void
     ) throws(Failure) {
-        tag(field, 2)
-        let lengthOffset = bytes.count
-        // One byte is enough for most; a longer length moves the body.
-        bytes.append(0)
+        let start = beginMessage(field)
         try body(&self)
+        endMessage(start)
+    }
+
+    /// Starts a nested message; what is written until `endMessage` is its body.
+    ///
+    /// - Returns: What `endMessage` wants to know.
+    public mutating func beginMessage(_ field: UInt32) -> Int {
+        tag(field, 2)
+        // One byte is enough for most lengths; a longer one moves the body.
+        bytes.append(0)
+        return bytes.count - 1
+    }
+
+    /// Ends the innermost nested message that was begun and not ended.
+    public mutating func endMessage(_ lengthOffset: Int) {
         let length = UInt64(bytes.count - lengthOffset - 1)
         guard length >= 0x80 else {
             bytes[lengthOffset] = UInt8(length)

@@ -5,14 +5,15 @@ extension KeptTrace {
     /// The size of the trace as OTLP protobuf, `TracesData`, in the encoding that the Collector writes; nil when its
     /// bytes do not decode.
     ///
-    /// Spans of one message under one resource are one `ResourceSpans`, those of one scope in it one `ScopeSpans`.
+    /// Spans of one message under one resource are one `ResourceSpans`, those of one scope in it one `ScopeSpans`;
+    /// neighbours without a resource, or without a scope, count as one.
     /// What senders write in more bytes than needed counts as the shortest encoding; fields that OTLP does not know
     /// count nothing. Where the Collector's encoder writes an empty field (ids, status, resource, scope, the value of
     /// an attribute), its two bytes are counted.
     ///
     /// - Complexity: O(*n*) for *n* bytes; O(*s* log *s*) more for *s* spans that are not in the order of their log.
     public var tracesDataBytes: Int? {
-        let bytes = arena.span.bytes
+        let bytes = arena.span
         let isSorted = zip(spans, spans.dropFirst()).allSatisfy { Self.precedes($0, $1) }
         let ordered = isSorted ? spans : spans.sorted(by: Self.precedes)
         var total = 0
@@ -88,7 +89,7 @@ enum MessageSize {
         case fixed64
         /// Not written when empty.
         case text
-        /// Written when empty too.
+        /// Written when empty too, as which zeros count.
         case identity
         /// A message that is written when empty too.
         case one(Message)
@@ -117,7 +118,7 @@ enum MessageSize {
 
     /// - Parameter depth: Messages around this one.
     static func of(
-        _ message: Message, _ range: ByteRange, in bytes: borrowing RawSpan, depth: Int = 0
+        _ message: Message, _ range: ByteRange, in bytes: Span<UInt8>, depth: Int = 0
     ) throws(WireError) -> Int {
         let limits = WireLimits()
         // A level of values is at most three messages: the list, its pair, the pair's value. Around them are
@@ -127,7 +128,7 @@ enum MessageSize {
         var sizes = InlineArray<17, Int>(repeating: 0)
         for number in message.alwaysWritten { sizes[number] = 2 }
         var cursor = WireCursor(range, limits: limits)
-        while let field = try cursor.next(in: bytes) {
+        while let field = try cursor.next(in: bytes.bytes) {
             guard field.number < 17 else { continue }
             let number = Int(field.number)
             switch message.field(field.number) {
@@ -145,7 +146,7 @@ enum MessageSize {
             case .text:
                 let count = Int(try field.rangeValue().count)
                 sizes[number] = count == 0 ? 0 : delimited(count)
-            case .identity: sizes[number] = delimited(Int(try field.rangeValue().count))
+            case .identity: sizes[number] = delimited(identitySize(try field.rangeValue(), in: bytes))
             case .repeatedText: sizes[number] += delimited(Int(try field.rangeValue().count))
             case .one(let part):
                 sizes[number] = delimited(try of(part, try field.rangeValue(), in: bytes, depth: depth + 1))
@@ -161,8 +162,15 @@ enum MessageSize {
         return total
     }
 
+    /// An id of zeros is the Collector's empty one.
+    private static func identitySize(_ range: ByteRange, in bytes: Span<UInt8>) -> Int {
+        for offset in range.lowerBound..<range.upperBound
+        where bytes[offset] != 0 { return Int(range.count) }
+        return 0
+    }
+
     private static func size(
-        _ choice: Choice, _ field: WireField, in bytes: borrowing RawSpan, depth: Int
+        _ choice: Choice, _ field: WireField, in bytes: Span<UInt8>, depth: Int
     ) throws(WireError) -> Int {
         switch choice {
         case .bool:

@@ -23,6 +23,8 @@ public struct RunnerOptions: Sendable {
     public var segmentFolder: String
     /// What segments may take of the disk at this moment; asked before each is written.
     public var segmentBytes: @Sendable () -> Int = { .max }
+    /// How long after a refusal the disk of the segments is tried again (1 s).
+    public var segmentRetryDelay: Duration = .seconds(1)
     /// Decisions that can be asked for.
     public var rememberedDecisions = 100_000
     /// Random at every process start, hexadecimal; never the instance id.

@@ -89,6 +89,7 @@ public final class ShardRunner: Sendable {
         guard options.shard.buffer.spills else { return nil }
         var spilling = SpillThread.Options()
         spilling.limitBytes = options.segmentBytes
+        spilling.retryDelay = options.segmentRetryDelay
         let folder = options.segmentFolder
         return SpillThread(
             options: spilling, metrics: metrics, logger: logger, clock: ports.clock,

@@ -208,6 +208,10 @@ final class SpillThread: Sendable {
                 order.channel.reply(.segment(read.segment, pieces[0].bytes))
             }
         } catch {
+            if case .readSegment(let read) = order.order, error.code == .notFound {
+                // Deleted meanwhile: all of its traces were decided before their turn to be matched came.
+                return order.channel.reply(.segment(read.segment, []))
+            }
             refused(.read, error, &work)
             var again = order
             again.attempts += 1

@@ -171,7 +171,10 @@ public final class ForceRuleBook: Sendable {
 
     /// When a rule changes by itself; the wall clock may jump, so never far away.
     private func wakeUp(_ desk: ForceRuleDesk) -> MonotonicInstant {
-        guard desk.isLoaded, let next = desk.register.nextChangeMilliseconds else { return .now + .seconds(1) }
+        // What a failing store has not taken is due already: it is tried again in a second, not at once.
+        guard desk.isLoaded, obstacle == nil, let next = desk.register.nextChangeMilliseconds else {
+            return .now + .seconds(1)
+        }
         return .now + .milliseconds(min(1000, max(1, next - clock.wallMilliseconds)))
     }
 }

@@ -28,6 +28,23 @@ extension TraceBuffer {
         }
     }
 
+    /// Starts loading what `contains` and `ingest` will look at for the records of a message.
+    public func prefetch(_ batch: borrowing SpanBatch) {
+        let (buckets, bucketCount, slots, key) = (index.buckets, index.bucketCount, slots.slots, index.key)
+        // The pointer lives for the length of the call, in which the batch is borrowed.
+        batch.records.withUnsafeBufferPointer { records in
+            for record in records {
+                let tag = TraceIndex.tag(record.traceID.high, record.traceID.low, key)
+                tss_prefetch(buckets + TraceIndex.home(tag, bucketCount))
+            }
+            for record in records {
+                let tag = TraceIndex.tag(record.traceID.high, record.traceID.low, key)
+                let bucket = buckets[TraceIndex.home(tag, bucketCount)]
+                if bucket != 0 { tss_prefetch(slots + Int(UInt32(truncatingIfNeeded: bucket) &- 1)) }
+            }
+        }
+    }
+
     private typealias Records = UnsafeBufferPointer<SpanRecord>
 
     /// A frame whose records are to be written.

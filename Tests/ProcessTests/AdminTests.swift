@@ -80,6 +80,18 @@ extension WholeProgram {
             }
         }
 
+        @Test func `a token guards admin calls, and is never shown`() throws {
+            try Self.withServer("token", ["TSS__ADMIN__TOKEN": "s3cret-of-the-test"]) { server, _ in
+                let url = server.adminURL + "/admin/decisions"
+                #expect(try server.get(url).status == 401)
+                #expect(try server.get(url, headers: [("Authorization", "Bearer other")]).status == 401)
+                #expect(try server.get(url, headers: [("Authorization", "Bearer s3cret-of-the-test")]).status == 200)
+                let health = try server.json("/health")
+                #expect(health["auth"] == "token")
+                #expect(!server.log.contains("s3cret-of-the-test"))
+            }
+        }
+
         // MARK: Decisions
 
         @Test func `tells why a trace was kept, why another was not, and what it does not know`() throws {
@@ -95,6 +107,11 @@ extension WholeProgram {
                 let votes = (decision["votes"]?.array ?? []).map { [$0["policy"]?.text, $0["vote"]?.text] }
                 #expect(votes.contains(["always_sample_errors", "sampled"]))
                 #expect(votes.contains(["sample_latency", "not_sampled"]))
+                let evidence = try #require(decision["evidence"]?.array?.first)
+                #expect(evidence["key"] == "status" && evidence["value"] == "ERROR")
+                #expect(kept.request.spans.contains { $0.spanID.description == evidence["span_id"]?.text })
+                #expect(decision["explanation"]?.text?.contains("status ERROR") == true)
+                try Self.tellsWhy(server, kept.traceID, decision)
                 let other = try #require(try server.decision(dropped.traceID))
                 #expect(other["verdict"] == "not_sampled" && other["policy"] == .null)
                 #expect(other["explanation"]?.text?.contains("errors no, latency ") == true)
@@ -109,6 +126,28 @@ extension WholeProgram {
                 #expect(store?["trace_count"] == 0 && store?["storage_type"] == "embedded")
                 #expect(store?["disk_bytes"]?.int64 ?? 0 > 0)
             }
+        }
+
+        /// `tss why`, for people and as JSON, and about a trace that nobody knows.
+        private static func tellsWhy(_ server: ServerUnderTest, _ traceID: TraceID, _ decision: JSONValue) throws {
+            func why(_ arguments: [String]) throws -> Program.Outcome {
+                var outcome: Program.Outcome?
+                try TestFolder.with("why") { folder in
+                    outcome = try Program.run(
+                        Program.path, ["why", "--admin-url", server.adminURL] + arguments, folder: folder)
+                }
+                return try #require(outcome)
+            }
+            let table = try why([traceID.description])
+            #expect(table.status == .exited(code: 0))
+            #expect(table.output.contains("sampled by always_sample_errors, reason error: span \""), "\(table.output)")
+            #expect(table.output.contains("sample_latency        not_sampled  latency "), "\(table.output)")
+            let json = try why([traceID.description, "--output", "json"])
+            #expect(try JSONValue(parsing: json.output) == decision)
+            let unknown = try why([String(repeating: "a", count: 32)])
+            #expect(unknown.status == .exited(code: 1) && unknown.output == "")
+            #expect(unknown.errors.contains("no decision about") && unknown.errors.contains("tss query"))
+            #expect(try why(["xyz"]).status == .exited(code: 64))
         }
 
         // MARK: Queries

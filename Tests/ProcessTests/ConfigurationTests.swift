@@ -1,5 +1,9 @@
 import Foundation
+import HTTPClient
+import JSON
 import Testing
+import TraceGenerator
+import TraceModel
 import Workers
 
 extension WholeProgram {
@@ -68,7 +72,7 @@ extension WholeProgram {
             ("TSS__DATADOG__API_KEY", "k", "datadog.api_key"),
             ("TSS__STORAGE__STORAGE_TYPE", "memory", "storage.storage_type"),
             ("TSS__SPAN_COMPRESSION__ENABLED", "true", "span_compression.enabled"),
-            ("TSS__FORCE_SAMPLING__ENABLED", "true", "force_sampling.enabled"),
+            ("TSS__FORCE_SAMPLING__USE_PUBSUB", "true", "force_sampling.use_pubsub"),
         ])
         func `a key whose part is not built is refused by name, never ignored`(
             variable: String, value: String, key: String
@@ -85,10 +89,46 @@ extension WholeProgram {
         @Test func `a policy kind that is not built is refused by name`() throws {
             try TestFolder.with("policy") { folder in
                 let policies =
-                    #"[{"name":"limit","type":"rate_limiting","rate_limiting":{"spans_per_second":5}}]"#
+                    #"[{"name":"o","type":"ottl_condition","ottl_condition":{"span":["true"]}}]"#
                 let outcome = try serve(["--check-config"], ["TSS__SAMPLING__POLICIES": policies], folder)
                 #expect(outcome.status == .exited(code: 2))
-                #expect(outcome.errors.contains("rate_limiting"), "\(outcome.errors)")
+                #expect(outcome.errors.contains("ottl_condition"), "\(outcome.errors)")
+            }
+        }
+
+        @Test func `a pasted Collector block runs, and waits from the first span`() throws {
+            try TestFolder.with("collector") { folder in
+                let block = """
+                    processors:
+                      tail_sampling/pasted:
+                        decision_wait: 500ms
+                        policies:
+                          - {name: all, type: always_sample}
+                          - {name: no errors, type: drop, drop: {drop_sub_policy: [{name: e, type: status_code, status_code: {status_codes: [ERROR]}}]}}
+                      batch: {}
+                    """
+                try block.write(toFile: folder.file("policies.yaml"), atomically: true, encoding: .utf8)
+                let server = try ServerUnderTest(
+                    folder, ["TSS__SAMPLING__POLICIES_FILE": folder.file("policies.yaml")])
+                try server.startAndWait()
+                let traces = Traces(seed: .random(in: 0 ... .max))
+                let (normal, failed) = (traces.next(.ok), traces.next(.error))
+                for trace in [normal, failed] { try #require(server.export(trace.requestBytes).status == 200) }
+                let kept = try server.waitForDecision(normal.traceID)
+                #expect(kept["verdict"] == "sampled" && kept["policy"] == "all")
+                let dropped = try server.waitForDecision(failed.traceID)
+                #expect(dropped["verdict"] == "dropped" && dropped["policy"] == "no errors")
+                #expect(try server.json("/health")["policies"]?.array?.count == 2)
+                #expect(server.log.contains("policy: no errors drops traces in which a span has status ERROR"))
+                #expect(try server.stop() == .exited(code: 0))
+                let second = try serve(
+                    ["--check-config"],
+                    [
+                        "TSS__SAMPLING__POLICIES_FILE": folder.file("policies.yaml"),
+                        "TSS__SAMPLING__BASE_SAMPLE_RATE": "0.1",
+                    ], folder)
+                #expect(second.status == .exited(code: 2))
+                #expect(second.errors.contains("sampling.base_sample_rate: does not apply beside"), "\(second.errors)")
             }
         }
     }

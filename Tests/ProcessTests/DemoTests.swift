@@ -12,13 +12,16 @@ extension WholeProgram {
                 let lines = outcome.output.split(separator: "\n").map(String.init)
                 let steps = [
                     "application starts", "A error trace kept", "B slow trace kept", "C normal trace dropped",
-                    "metrics", "rows committed", "Parquet files", "table metadata", "SQL", "health", "stops cleanly",
+                    "D force rule", "metrics", "rows committed", "Parquet files", "table metadata", "SQL", "health",
+                    "stops cleanly",
                 ]
                 for step in steps {
                     #expect(
                         lines.contains { $0.hasPrefix(step) && $0.contains(" pass  ") }, "\(step): \(outcome.output)")
                 }
                 #expect(lines.contains { $0.contains(" passed, 0 failed, ") })
+                let rule = try #require(lines.first { $0.hasPrefix("D force rule") })
+                #expect(rule.contains("demo-service: kept, traces_force_sampled_total 0 → 1"), "\(rule)")
                 #expect(outcome.output.contains("sampled by always_sample_errors: span \""))
                 #expect(outcome.output.contains("load_catalog") && outcome.output.contains("duckdb.sql"))
             }

@@ -36,7 +36,8 @@ private final class FakeProgram: HealthReporting, DecisionLookup, StoreReporting
     }
 
     private static let piece = VoteEvidence(
-        policy: "always_sample_errors", part: "status_code", subject: .field, spanID: SpanID(5), spanName: "POST /orders",
+        policy: "always_sample_errors", part: "status_code", subject: .field, spanID: SpanID(5),
+        spanName: "POST /orders",
         key: "status", value: "ERROR")
     private static let absence = VoteEvidence(policy: "always_sample_errors", subject: .absence, key: "k", value: "")
 
@@ -47,7 +48,11 @@ private final class FakeProgram: HealthReporting, DecisionLookup, StoreReporting
                 verdict: .sampled, reason: .error, policy: "always_sample_errors", adjustedCount: 1, policyVersion: 3),
             cause: .root, firstSpanMilliseconds: 0, lastSpanMilliseconds: 1000, decidedMilliseconds: 31_000,
             spanCount: 2, explanation: "a span has status ERROR",
-            votes: [.init(policy: "always_sample_errors", vote: "sampled", explanation: "ERROR", evidence: [Self.piece, Self.absence])],
+            votes: [
+                .init(
+                    policy: "always_sample_errors", vote: "sampled", explanation: "ERROR",
+                    evidence: [Self.piece, Self.absence])
+            ],
             evidence: [Self.piece])
     }
 }
@@ -145,12 +150,32 @@ private struct Admin {
         #expect(data["decided_at"] == "1970-01-01T00:00:31.000Z")
         #expect(data["span_count"] == 2)
         #expect(data["votes"]?.array?.count == 1)
+        let text = #"span "POST /orders" status ERROR"#
+        let piece: JSONValue = [
+            "part": "status_code", "subject": "field", "span_id": "0000000000000005", "span_name": "POST /orders",
+            "key": "status", "value": "ERROR", "text": .string(text),
+        ]
+        #expect(data["evidence"] == [piece])
+        let vote = try #require(data["votes"]?.array?.first)
+        #expect(vote["vote"] == "sampled" && vote["explanation"] == "ERROR")
+        let absence: JSONValue = [
+            "part": nil, "subject": "absence", "span_id": nil, "span_name": nil, "key": "k", "value": nil,
+            "text": "no span has k",
+        ]
+        #expect(vote["evidence"] == [piece, absence])
+    }
+
+    @Test func `who asks about an unknown trace is told how much is remembered`() throws {
+        let admin = try Admin()
+        defer { admin.server.stop() }
+        let answer = try admin.get("/admin/decisions/00000000000000010000000000000009")
+        #expect(try JSONValue(parsing: answer.body)["error"]?.text?.contains("the newest 100000 decisions") == true)
     }
 
     @Test(arguments: [
         ("/admin/decisions/00000000000000010000000000000009", 404), ("/admin/decisions/xyz", 400),
         ("/admin/decisions?limit=0", 400), ("/admin/decisions?limit=x", 400), ("/admin/nothing", 404),
-        ("/admin/force-rules", 404), ("/admin/force-rules/a", 404), ("/admin/query", 405),
+        ("/admin/force-rules", 409), ("/admin/force-rules/a", 409), ("/admin/query", 405),
     ])
     func `a failure is in the envelope`(path: String, status: Int) throws {
         let admin = try Admin()
@@ -161,7 +186,7 @@ private struct Admin {
         #expect(value["success"] == false)
         #expect(value["data"] == .null)
         #expect(value["error"]?.text?.isEmpty == false)
-        if path.contains("force-rules") { #expect(value["error"] == "force rules are not in this version") }
+        if path.contains("force-rules") { #expect(value["error"]?.text?.contains("force_sampling.enabled") == true) }
     }
 
     @Test func `the newest decisions, as many as asked for`() throws {

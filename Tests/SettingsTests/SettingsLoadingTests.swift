@@ -108,7 +108,7 @@ struct SettingsLoadingTests {
 
     @Test(arguments: [
         "oidc: {enabled: false}", "kafka: {librdkafka: {fetch.max.bytes: 1}}", "redis: {url: r}",
-        "app: {max_buffer_spans: 5}", "force_sampling: {enabled: true}", "datadog: {api_key: k}",
+        "app: {max_buffer_spans: 5}", "force_sampling: {use_pubsub: true}", "datadog: {api_key: k}",
         "span_compression: {enabled: true}", "storage: {iceberg: {s3_endpoint: e}}", "otlp: {tls_cert_path: c}",
         "storage: {storage_type: memory}",
         "storage: {iceberg: {catalog_uri: 'http://lakekeeper:8181/catalog'}}",

@@ -107,7 +107,9 @@ import TraceModel
             if random.chance(0.3) { disk.serve(&shard) }
         }
         let end = SketchLog.start + 700_000
-        repeat { disk.serve(&shard) } while shard.advance(.quiet(stampMilliseconds: end), wall: end)
+        repeat {
+            disk.serve(&shard)
+        } while shard.advance(.quiet(stampMilliseconds: end), wall: end)
             || shard.gauges.bufferedTraces > 0 || shard.isWaitingForDisk
         disk.serve(&shard)
         check(&shard)

@@ -23,6 +23,12 @@ final class Instance {
     var decisions: [TraceID: [SeenDecision]] = [:]
     /// How often the power went, and the offset that was the log's end then.
     var powerCuts: [Int64] = []
+    /// The steps of the power cuts.
+    var powerCutSteps: [Int] = []
+    /// The first offset that the log still has.
+    var logStart: Int64 = 0
+    /// Traces of which a new table got only the part that the log still had.
+    var beheaded: Set<TraceID> = []
     var lives = 0
 
     init(number: Int, disk: SimulatedDisk, workload: Workload) {
@@ -48,6 +54,9 @@ struct SeenDecision: Hashable {
     var tick: Int64
     /// A later life's clock was set back below it: what arrives there may have been due before.
     var isOutrun = false
+    /// Who had to decide then.
+    var ruling = ""
+    var step = 0
 }
 
 /// A noncopyable shard that a class can hold.
@@ -85,6 +94,18 @@ final class SimulatedProcess {
     var queue: [Int] = []
     /// Spilled segments, in memory: nobody needs them after a kill.
     var segments: [SegmentID: [UInt8]] = [:]
+    /// Segments and reads on their way.
+    var writes: [SealedSegment] = []
+    var reads: [TraceReads] = []
+    var segmentRead: SegmentRead?
+    var isDiskFull = false
+    /// The rules that it goes by, and what its limiter has left; nil when the checker has lost track.
+    var rules = KnownRules()
+    /// Those before, each with the stream clock when others took their place.
+    var pastRules: [(rules: KnownRules, until: StreamTick)] = []
+    var bucket: KnownBucket? = KnownBucket()
+    /// Traces of which it knew a verdict when it began.
+    var remembered: Set<TraceID> = []
 
     init(instance: Instance, writer: String, log: PartitionLog, fence: FenceMachine) {
         self.instance = instance

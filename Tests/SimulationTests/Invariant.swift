@@ -22,6 +22,10 @@ enum Invariant: String, CaseIterable {
     case oneDecision = "DEC-1"
     /// After the faults stop everything drains.
     case drains = "LIV-1"
+    /// Every trace that is judged obeys the rules of its life, then the policies.
+    case rules = "RULE-1"
+    /// Limiters count by the stream clock alone.
+    case limits = "LIM-1"
 }
 
 /// One broken invariant, where and how.

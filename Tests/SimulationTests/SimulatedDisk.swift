@@ -72,6 +72,23 @@ final class SimulatedDisk: SegmentFiles, @unchecked Sendable {
         }
     }
 
+    /// Another disk with the same bytes.
+    func copy() -> SimulatedDisk {
+        let copy = SimulatedDisk(seed: 0)
+        (copy.files, copy.names, copy.durableNames, copy.nextFile) = (files, names, durableNames, nextFile)
+        return copy
+    }
+
+    /// One bit of one file turns over; where.
+    func rot(_ random: inout SeededRandom) -> String? {
+        guard let name = names.keys.sorted().filter({ !files[names[$0]!]!.bytes.isEmpty }).randomElement(using: &random)
+        else { return nil }
+        let file = names[name]!
+        let position = random.below(files[file]!.bytes.count)
+        files[file]!.bytes[position] ^= 1 << UInt8(random.below(8))
+        return "\(name) at \(position)"
+    }
+
     func list() throws(FileError) -> [SegmentFile] {
         names.map { SegmentFile(name: $0.key, byteCount: files[$0.value]!.bytes.count) }
     }

@@ -39,6 +39,8 @@ struct SimulatedTable {
     private var ages: [String: Int64] = [:]
     private var manifests: [String: [ManifestEntry]] = [:]
     private(set) var version = 0
+    /// Tables that had the name before.
+    private var drops = 0
 
     static let identifier = TableIdentifier(namespace: "default", name: "spans")
     static let schema = Schema(fields: [Field(id: 1, name: "trace_id", type: .string)])
@@ -56,7 +58,7 @@ struct SimulatedTable {
     mutating func create(_ definition: TableDefinition, at server: Int64) throws(CatalogError) -> LoadedTable {
         guard metadata == nil else { throw CatalogError(.alreadyExists, "the table exists") }
         metadata = TableMetadata(
-            tableUUID: "6b1f0000-0000-4000-8000-000000000001", location: "memory:///spans",
+            tableUUID: "6b1f0000-0000-4000-8000-00000000000\(1 + drops)", location: "memory:///spans",
             schema: definition.schema, partitionSpec: definition.partitionSpec, sortOrder: definition.sortOrder,
             properties: definition.properties, nowMilliseconds: server)
         return try loaded(at: server)
@@ -68,6 +70,12 @@ struct SimulatedTable {
             requirements: request.requirements, updates: request.updates, metadataLocation: "memory:///\(version)",
             nowMilliseconds: server)
         version += 1
+    }
+
+    /// The table is gone; its files lie about.
+    mutating func drop() {
+        metadata = nil
+        drops += 1
     }
 
     // MARK: Files
@@ -245,4 +253,13 @@ enum ForeignKind: CaseIterable {
     case compaction
     case expiry
     case rollback
+
+    var fault: FaultSchedule.Kind {
+        switch self {
+        case .append: .append
+        case .compaction: .compaction
+        case .expiry: .expiry
+        case .rollback: .rollback
+        }
+    }
 }

@@ -57,8 +57,9 @@ extension Simulation {
         }
     }
 
-    private func fence(_ process: SimulatedProcess) {
+    func fence(_ process: SimulatedProcess) {
         process.box = nil
+        (process.segments, process.writes, process.reads, process.segmentRead) = ([:], [], [], nil)
         process.committer = .fencing(
             FenceMachine(
                 definition: SimulatedTable.definition, partitions: [process.instance.id!], writer: process.writer,
@@ -87,7 +88,13 @@ extension Simulation {
         note(
             "\(process.instance.number) recovered at \(recovered.resume)…\(recovered.settled), "
                 + "\(recovered.present.count) rows")
-        process.box = ShardBox(Shard(recovered: recovered, options: shardOptions, sampler: sampler))
+        process.rules = KnownRules()
+        process.pastRules = []
+        process.rules.adopt(book, next: recovered.resume)
+        process.bucket = KnownBucket()
+        process.remembered = Set(
+            recovered.remembered.map(\.traceID) + recovered.present.map(\.traceID) + recovered.kept.map(\.traceID))
+        process.box = ShardBox(Shard(recovered: recovered, options: shardOptions, sampler: currentSampler()))
         process.history = source.history
         process.fenced = fenced
         process.committer = .idle
@@ -116,7 +123,13 @@ extension Simulation {
 
     private func finish(_ process: SimulatedProcess, _ outcome: CommitOutcome) {
         guard case .finished(let receipt) = outcome, let id = process.instance.id else {
-            return violate(.order, "the table was replaced")
+            guard happened["recreation"] != nil else { return violate(.order, "the table was replaced") }
+            note("\(process.instance.number) finds another table")
+            guard !zombies.contains(where: { $0 === process }) else {
+                process.committer = .stopped
+                return
+            }
+            return fence(process)
         }
         guard let history = receipt.committed[id] else {
             note("\(process.instance.number) fenced by another")
@@ -132,16 +145,18 @@ extension Simulation {
         guard !zombies.contains(where: { $0 === process }), let box = process.box else { return }
         let position = box.shard.committed()
         process.log.release(below: position.resume, at: moment)
+        process.instance.logStart = process.log.bounds.start
         checkOrder(process)
     }
 
     // MARK: The world's answers
 
     func perform(_ action: TableAction, _ process: SimulatedProcess) -> TableEvent {
-        let isFaulty = !isResting && random.chance(options.catalogFaultProbability)
         switch action {
         case .loadTable:
-            if isFaulty { return .table(.failure(CatalogError(.unavailable, "no answer"))) }
+            if fault(.noAnswer, options.catalogFaultProbability) {
+                return .table(.failure(CatalogError(.unavailable, "no answer")))
+            }
             return .table(result { () throws(CatalogError) in try table.loaded(at: now) })
         case .createNamespace:
             return .namespace(.success(()))
@@ -152,20 +167,28 @@ extension Simulation {
             return .table(
                 answer(CommitRequest(writer: process.writer, requirements: requirements, updates: updates)))
         case .readFile(let location, _):
-            if isFaulty { return .bytes(.failure(FileError(.failed, "no answer"))) }
+            if fault(.noAnswer, options.catalogFaultProbability) {
+                return .bytes(.failure(FileError(.failed, "no answer")))
+            }
             return .bytes(result { () throws(FileError) in try table.read(location) })
         case .writeFile(let location, let bytes):
-            if isFaulty { return .written(.failure(FileError(.full, "no space left"))) }
+            if fault(.refusedWrite, options.catalogFaultProbability) {
+                return .written(.failure(FileError(.full, "no space left")))
+            }
             table.write(location, bytes, at: now)
             return .written(.success(()))
         case .deleteFile(let location):
             table.delete(location)
             return .written(.success(()))
         case .writeRows(let traces, let source, let directory, let name):
-            if isFaulty { return .rows(.failure(FileError(.failed, "no answer"))) }
+            if fault(.refusedWrite, options.catalogFaultProbability) {
+                return .rows(.failure(FileError(.failed, "no answer")))
+            }
             return .rows(.success(write(traces, source, "\(directory)/\(name)")))
         case .readPresent(let file, let id, let offset):
-            if isFaulty { return .present(.failure(FileError(.failed, "no answer"))) }
+            if fault(.noAnswer, options.catalogFaultProbability) {
+                return .present(.failure(FileError(.failed, "no answer")))
+            }
             return .present(
                 result { () throws(FileError) in
                     try table.readRows(file.path).filter { $0.id == id && $0.offset >= offset }.map {
@@ -188,25 +211,27 @@ extension Simulation {
 
     /// A catalog that answers late, never or twice.
     private func answer(_ request: CommitRequest) -> Result<LoadedTable, CatalogError> {
-        let isFaulty = !isResting && random.chance(options.catalogFaultProbability)
-        if isFaulty {
-            count("faulty commit")
-            switch random.below(7) {
-            case 0:
-                return .failure(CatalogError(.conflict, "a storm of conflicts"))
-            case 1:
-                return .failure(CatalogError(.unavailable, "503"))
-            case 2:
-                delayed.append(request)
-                return .failure(CatalogError(.unknown, "the answer is late"))
-            case 3:
-                delayed.append(request)
-            default:
-                _ = commit(request)
-                count("lost commit answer")
-                if random.chance(0.5) { busySteps = 25 }
-                return .failure(CatalogError(.unknown, "the answer is lost"))
-            }
+        if conflictsLeft > 0, !isResting {
+            conflictsLeft -= 1
+            return .failure(CatalogError(.conflict, "a storm of conflicts"))
+        }
+        let share = options.catalogFaultProbability / 7
+        if fault(.conflict, share) { return .failure(CatalogError(.conflict, "somebody was faster")) }
+        if fault(.conflictStorm, share / 3) {
+            conflictsLeft = 3 + random.below(12)
+            count("conflict storm")
+        }
+        if fault(.unavailable, share) { return .failure(CatalogError(.unavailable, "503")) }
+        if fault(.lateRequest, share) {
+            delayed.append(request)
+            return .failure(CatalogError(.unknown, "the answer is late"))
+        }
+        if fault(.doubledRequest, share) { delayed.append(request) }
+        if fault(.lostAnswer, 3 * share) {
+            _ = commit(request)
+            count("lost commit answer")
+            if random.chance(0.5) { busySteps = 25 }
+            return .failure(CatalogError(.unknown, "the answer is lost"))
         }
         return commit(request)
     }
@@ -272,14 +297,17 @@ extension Simulation {
     func foreignStep() {
         do throws(FileError) {
             if random.chance(0.2) {
+                guard schedule.happens(.orphanRemoval, step: step) else { return }
                 // By the store's clock; what is on its way is younger.
                 try table.removeOrphans(olderThan: 86_400_000, now: now)
                 return
             }
+            if options.recreates, happened["recreation"] == nil, fault(.recreation, 0.05) { return recreateTable() }
             let kind = random.pick(ForeignKind.allCases)
             if kind == .rollback, !options.rollbacks || random.chance(0.7) { return }
             let reachable = try table.reachable()
             guard let request = try table.foreignCommit(kind, random: &random, at: now) else { return }
+            guard schedule.happens(kind.fault, step: step) else { return }
             note("foreign \(kind)")
             count("\(kind)")
             _ = commit(request)
@@ -289,6 +317,23 @@ extension Simulation {
             }
         } catch {
             violate(.alive, "main cannot be read: \(error)")
+        }
+    }
+
+    /// Somebody drops the table; whoever comes next makes a new one. What the log does not have any more is gone.
+    private func recreateTable() {
+        guard table.metadata != nil else { return }
+        note("the table is dropped")
+        count("recreation")
+        rolledBack.formUnion(liveRows.map(\.identity))
+        liveRows = []
+        positions = [:]
+        owners = [:]
+        table.drop()
+        for instance in instances {
+            for offset in instance.offsets where offset < instance.logStart {
+                instance.beheaded.formUnion(instance.truth[offset]!.spans.map(\.traceID))
+            }
         }
     }
 }

@@ -77,7 +77,8 @@ extension Simulation {
 
     /// Nothing is unlinked before it is below the table's `resume`.
     func checkOrder(_ process: SimulatedProcess) {
-        let resume = process.instance.id.flatMap { positions[$0]?.resume } ?? 0
+        let known = process.instance.id.flatMap { positions[$0]?.resume }
+        guard let resume = known ?? (happened["recreation"] == nil ? 0 : nil) else { return }
         if process.log.bounds.start > resume {
             violate(.order, "the log starts at \(process.log.bounds.start), reading starts again at \(resume)")
         }
@@ -89,10 +90,11 @@ extension Simulation {
         let instance = process.instance
         for event in box.shard.takeDecisions() {
             let summary = event.summary
+            let ruling = checkRules(event, process)
             let seen = SeenDecision(
                 life: process.life, first: summary.firstOffset, last: summary.lastOffset,
                 spanCount: Int(summary.spanCount), isKept: event.decision.isKept, isEarly: event.cause == .early,
-                tick: event.decidedAt.value)
+                tick: event.decidedAt.value, ruling: ruling, step: step)
             if seen.isEarly { count("early") }
             checkNoCut(event, process, next: box.shard.next)
             checkSame(summary.traceID, seen, instance)
@@ -120,11 +122,19 @@ extension Simulation {
     /// Two decisions about the same stretch of a trace are one: same spans, same verdict, in every life.
     private func checkSame(_ traceID: TraceID, _ seen: SeenDecision, _ instance: Instance) {
         // A row of late spans that came after the verdict's time to live is the verdict for those before, too.
-        guard silence(traceID, instance) <= shardOptions.decisionTimeToLiveTicks else { return }
-        for other in instance.decisions[traceID, default: []] {
+        guard silence(traceID, instance) <= shardOptions.decisionTimeToLiveTicks, !instance.beheaded.contains(traceID)
+        else { return }
+        let others = instance.decisions[traceID, default: []]
+        for (index, other) in others.enumerated() {
             let overlaps = seen.first <= other.last && other.first <= seen.last
             guard overlaps, !seen.isEarly, !other.isEarly, !other.isOutrun else { continue }
-            if seen.isKept != other.isKept {
+            // What came of it when it was judged anew stands from then on.
+            let stands = !others[(index + 1)...].contains { seen.first <= $0.last && $0.first <= seen.last }
+            if seen.isKept != other.isKept, stands {
+                // Nobody remembers, for the verdict files went with the power: other rules may decide now, and a
+                // verdict that was made early may be another one with the whole trace at hand.
+                let isForgotten = instance.powerCutSteps.contains { $0 >= other.step }
+                if isForgotten, seen.ruling != other.ruling || others.contains(where: \.isEarly) { continue }
                 violate(.oneVerdict, "\(traceID) \(instance.decisions[traceID]!), then \(seen)")
             } else if (seen.first, seen.last, seen.spanCount) != (other.first, other.last, other.spanCount) {
                 violate(.sameClock, "\(traceID) \(other), then \(seen)")
@@ -139,6 +149,10 @@ extension Simulation {
         let counters = box.shard.counters
         if gauges.bufferedTraces > options.bufferTraces + 5 {
             violate(.bufferBudget, "\(gauges.bufferedTraces) traces, \(options.bufferTraces) allowed")
+        }
+        // A message and what it opens may come on top.
+        if gauges.bufferBytes > options.bufferBytes + 3_000 {
+            violate(.bufferBudget, "\(gauges.bufferBytes) bytes, \(options.bufferBytes) allowed")
         }
         let sampled = counters.spansSampled.reduce(0, +)
         let dropped = counters.spansDropped.reduce(0, +)
@@ -163,6 +177,34 @@ extension Simulation {
         let width = (slack.max() ?? 0) - (slack.min() ?? 0)
         if replayed > 2 * shardOptions.buffer.maximumDurationTicks + width {
             violate(.bounded, "\(replayed) ticks between resume \(recovered.resume) and settled \(recovered.settled)")
+        }
+    }
+
+    // MARK: Rot
+
+    /// A log in which a bit turned over gives what it was given, or an error, or less at its torn end: never other bytes.
+    func checkRot(_ instance: Instance, _ proposal: LogSuperblock) {
+        let copy = instance.disk.copy()
+        guard let place = copy.rot(&random) else { return }
+        do throws(FileError) {
+            let log = try PartitionLog(opening: copy, proposal: proposal, options: logOptions, at: moment)
+            var reader = LogReader()
+            var next = log.bounds.start
+            while next < log.synced {
+                let batch = try reader.read(from: next, limitBytes: 1 << 20, segments: log.segments, files: copy)
+                guard let last = batch.entries.last else { break }
+                for entry in batch.entries {
+                    guard let known = instance.truth[entry.record.offset] else { continue }
+                    let body = Array(batch.bytes[entry.body])
+                    if body != instance.workload.requests[known.request].body {
+                        violate(.acked, "rot in \(place): record \(entry.record.offset) is another one")
+                    }
+                }
+                next = last.record.offset + 1
+            }
+            count("rot survived")
+        } catch {
+            count("rot found")
         }
     }
 }

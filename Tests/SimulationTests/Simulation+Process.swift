@@ -20,7 +20,8 @@ extension Simulation {
         var shard = ShardOptions()
         shard.ledgerBucketShift = 2
         shard.buffer.traces = options.bufferTraces
-        shard.buffer.segmentBytes = 2_000
+        shard.buffer.bytes = options.bufferBytes
+        shard.buffer.segmentBytes = options.bufferBytes < 100_000 ? 1_000 : 2_000
         shard.buffer.spills = options.spills
         shard.decisionsPerTurn = 5
         shard.faults = options.faults
@@ -45,7 +46,8 @@ extension Simulation {
         let proposal = LogSuperblock(
             partition: 0, uuid: LogUUID(random: [random.next(), random.next()]),
             key: LogKey(low: random.next(), high: random.next()), createdMilliseconds: moment.wallMilliseconds)
-        if !isResting, random.chance(0.1) { disk.operationsUntilDeath = random.below(6) }
+        if fault(.rottenLog, 0.03) { checkRot(instance, proposal) }
+        if fault(.killInRecovery, 0.1) { disk.operationsUntilDeath = random.below(6) }
         let log: PartitionLog
         do throws(FileError) {
             log = try PartitionLog(opening: disk, proposal: proposal, options: logOptions, at: moment)
@@ -59,6 +61,7 @@ extension Simulation {
         let id = PartitionID(source: SourceID(topic: topic, generation: 1), partition: 0)
         if let known = instance.id, known != id { violate(.acked, "the log is another one after a restart") }
         instance.id = id
+        instance.logStart = log.bounds.start
         let writer = Hexadecimal.text(random.next())
         let process = SimulatedProcess(
             instance: instance, writer: writer, log: log,
@@ -92,6 +95,7 @@ extension Simulation {
             let extra = random.below(instance.verdicts.count - kept + 1)
             instance.verdicts.removeSubrange((kept + extra)...)
             instance.verdictsBeforePower = instance.verdicts.count
+            instance.powerCutSteps.append(step)
             instance.powerCuts.append(instance.offsets.last.map { $0 + 1 } ?? 0)
         }
     }
@@ -165,7 +169,7 @@ extension Simulation {
                 count("unavailable")
                 continue
             }
-            if !isResting, random.chance(0.05) {
+            if fault(.lostReply, 0.05) {
                 // The answer is lost on its way: the client sends again.
                 instance.unsent = (instance.unsent + [request]).sorted()
                 count("lost answer")
@@ -181,14 +185,17 @@ extension Simulation {
         guard let box = process.box else { return }
         let wall = moment.wallMilliseconds
         serveSegments(process, box)
+        guard process.box === box else { return }
+        adoptRules(process, box)
         let isAtEnd = box.shard.next >= process.log.synced && process.queue.isEmpty
         _ = box.shard.advance(
             isAtEnd ? .quiet(stampMilliseconds: process.log.clock.stamp(at: moment)) : .behind, wall: wall)
         checkDecisions(process, box)
         if !isAtEnd { readRecords(process, box, wall) }
-        serveSegments(process, box)
+        rematch(process, box)
         process.instance.verdicts += box.shard.takeVerdicts()
         checkShard(process, box)
+        serveSegments(process, box)
     }
 
     private func readRecords(_ process: SimulatedProcess, _ box: ShardBox, _ wall: Int64) {
@@ -208,21 +215,54 @@ extension Simulation {
         checkDecisions(process, box)
     }
 
+    // MARK: Segments on disk
+
+    /// Writes and reads are done when they are done; the disk may be full, and bytes may not come back.
     private func serveSegments(_ process: SimulatedProcess, _ box: ShardBox) {
-        // What was read may name more to read.
-        while case let needed = box.shard.takeReads(), !needed.isEmpty {
-            for trace in needed {
-                for read in trace.reads {
-                    let bytes = process.segments[read.segment]![read.offset..<read.offset + read.byteCount]
-                    box.shard.supply(trace.handle, read, Array(bytes))
-                }
-            }
+        process.reads += box.shard.takeReads()
+        process.writes += box.shard.sealedSegments()
+        if process.isDiskFull ? isResting || random.chance(0.1) : options.spills && fault(.segmentDiskFull, 0.01) {
+            process.isDiskFull.toggle()
+            count("segment disk full")
         }
-        for segment in box.shard.sealedSegments() {
+        box.shard.diskIsFull(process.isDiskFull && !process.writes.isEmpty)
+        while !process.isDiskFull, !process.writes.isEmpty, isResting || random.chance(0.6) {
+            let segment = process.writes.removeFirst()
             process.segments[segment.id] = segment.bytes
             box.shard.segmentWritten(segment.id)
+            count("segment written")
         }
+        while !process.reads.isEmpty, isResting || random.chance(0.6) {
+            if case .idle = process.committer, fault(.segmentUnreadable, 0.02) {
+                note("\(process.instance.number) cannot read a segment: taken over anew")
+                count("segment unreadable")
+                return fence(process)
+            }
+            let trace = process.reads.removeFirst()
+            for read in trace.reads { box.shard.supply(trace.handle, read, bytes(read, process)) }
+            // What was read may name more to read.
+            process.reads += box.shard.takeReads()
+        }
+        checkDecisions(process, box)
         for segment in box.shard.unneededSegments() { process.segments[segment] = nil }
         if !box.shard.takeDeadLetters().isEmpty { violate(.acked, "a record of the log does not decode") }
+    }
+
+    private func bytes(_ read: SegmentRead, _ process: SimulatedProcess) -> [UInt8] {
+        Array(process.segments[read.segment]![read.offset..<read.offset + read.byteCount])
+    }
+
+    private func rematch(_ process: SimulatedProcess, _ box: ShardBox) {
+        if let read = process.segmentRead, isResting || random.chance(0.4) {
+            process.segmentRead = nil
+            box.shard.supplyRematch(read.segment, process.segments[read.segment] ?? [])
+            count("segment matched anew from disk")
+        }
+        guard process.segmentRead == nil, isResting || random.chance(0.3) else { return }
+        switch box.shard.rematch() {
+        case .idle: break
+        case .matched: count("segment matched anew")
+        case .read(let read): process.segmentRead = read
+        }
     }
 }

@@ -24,7 +24,17 @@ struct SimulationOptions {
     var liesAboutSync = false
     /// Traces that the buffer may hold.
     var bufferTraces = 2_000_000
+    /// Payload that the buffer may hold in memory.
+    var bufferBytes = 256 << 20
     var spills = false
+    /// Force rules are made, changed, and expire.
+    var changesRules = false
+    /// A policy keeps some traces as long as a limiter lets it.
+    var hasLimiter = false
+    /// Somebody drops the table and a new one takes its place, once.
+    var recreates = false
+    /// What of the faults happens.
+    var schedule = FaultSchedule()
 
     init(seed: UInt64) {
         self.seed = seed
@@ -32,8 +42,13 @@ struct SimulationOptions {
         var random = SeededRandom(seed: seed, stream: 7)
         if random.chance(0.25) { instanceCount = 2 }
         if random.chance(0.25) { bufferTraces = random.int(in: 4...12) }
-        spills = random.chance(0.3)
+        spills = random.chance(0.4)
         rollbacks = random.chance(0.15)
+        changesRules = random.chance(0.5)
+        // With reads on their way decisions are reported in another order than they are made in.
+        hasLimiter = !spills && random.chance(0.4)
+        recreates = random.chance(0.1)
+        if spills, random.chance(0.5) { bufferBytes = 9_000 }
     }
 }
 
@@ -44,6 +59,8 @@ struct SimulationOptions {
 final class Simulation {
     let options: SimulationOptions
     var random: SeededRandom
+    var schedule: FaultSchedule
+    let book = RuleBook()
     var table = SimulatedTable()
     var instances: [Instance] = []
     var processes: [SimulatedProcess] = []
@@ -60,6 +77,8 @@ final class Simulation {
     var isResting = false
     /// Steps in which others are busy on the table: right after an answer was lost it hurts most.
     var busySteps = 0
+    /// Commits that meet somebody else's in a row.
+    var conflictsLeft = 0
     var trace: [String] = []
     var violations: [Violation] = []
     /// Kinds of things that happened, for tests that want to know that they did.
@@ -78,10 +97,19 @@ final class Simulation {
     init(_ options: SimulationOptions) throws {
         self.options = options
         random = SeededRandom(seed: options.seed)
-        sampler = try Sampler(policies: [
+        schedule = options.schedule
+        var policies = [
             PolicyConfiguration(name: "health", kind: Drop([StringAttribute(key: "health", values: ["yes"])])),
             PolicyConfiguration(name: "errors", kind: StatusCode([.error]), reason: .error),
-        ])
+        ]
+        if options.hasLimiter {
+            let rate = TokenRate(perSecond: Int64(KnownBucket.perSecond), burst: Int64(KnownBucket.burst))
+            policies.append(
+                PolicyConfiguration(
+                    name: "limited",
+                    kind: And([StringAttribute(key: "limited", values: ["yes"]), RateLimiting(rate)])))
+        }
+        sampler = try Sampler(policies: policies)
         for number in 0..<options.instanceCount {
             let disk = SimulatedDisk(seed: options.seed &+ UInt64(number) &* 1000)
             disk.liesAboutSync = options.liesAboutSync
@@ -90,7 +118,7 @@ final class Simulation {
                     number: number, disk: disk,
                     workload: Workload(
                         seed: options.seed &+ UInt64(number) &* 77, traceCount: options.traceCount,
-                        milliseconds: options.workMilliseconds)))
+                        milliseconds: options.workMilliseconds, hasLimits: options.hasLimiter)))
         }
     }
 
@@ -101,6 +129,12 @@ final class Simulation {
     func note(_ text: @autoclosure () -> String) {
         trace.append("\(step) +\((now - start) / 100 / 10)s \(text())")
         if trace.count > 4000 { trace.removeFirst(2000) }
+    }
+
+    /// Whether a fault happens now; none does at rest.
+    func fault(_ kind: FaultSchedule.Kind, _ probability: Double) -> Bool {
+        guard random.chance(probability), !isResting else { return false }
+        return schedule.happens(kind, step: step)
     }
 
     func count(_ kind: String) { happened[kind, default: 0] += 1 }
@@ -126,20 +160,21 @@ final class Simulation {
         if random.chance(busySteps > 0 ? 0.3 : options.foreignProbability) { foreignStep() }
         if !delayed.isEmpty, random.chance(0.1) { deliverDelayed() }
         if !zombies.isEmpty, random.chance(0.3) { zombieStep() }
+        if options.changesRules, random.chance(0.03) { ruleStep() }
         for instance in instances where violations.isEmpty { instanceStep(instance) }
     }
 
     private func passTime() {
         if random.chance(0.01) {
             now += Int64(random.below(20_000))
-        } else if random.chance(0.001), !isResting {
+        } else if fault(.longSleep, 0.001) {
             count("long sleep")
             now += 3_700_000 + Int64(random.below(7_000_000))
         } else {
             now += Int64(random.below(400))
         }
         guard options.wallJumps, !isResting else { return }
-        if wallError == 0 ? random.chance(0.002) : random.chance(0.02) {
+        if wallError == 0 ? fault(.wallJump, 0.002) : random.chance(0.02) {
             wallError = wallError == 0 ? (random.chance(0.5) ? 3_600_000 : -3_600_000) : 0
             note("wall clock off by \(wallError / 1000) s")
         }
@@ -150,10 +185,9 @@ final class Simulation {
             if isResting || random.chance(0.2) { startProcess(instance) }
             return
         }
-        if !isResting {
-            if random.chance(options.killProbability) { return kill(process, power: random.chance(0.4)) }
-            if random.chance(freezeProbability(process)) { return freeze(process) }
-        }
+        if fault(.kill, options.killProbability * 0.6) { return kill(process, power: false) }
+        if fault(.powerCut, options.killProbability * 0.4) { return kill(process, power: true) }
+        if fault(.freeze, freezeProbability(process)) { return freeze(process) }
         switch random.below(10) {
         case 0...1: sendRequests(process)
         case 2...3: writeGroup(process)
@@ -207,9 +241,13 @@ final class Simulation {
         guard zombies.isEmpty, delayed.isEmpty else { return false }
         return instances.allSatisfy { instance in
             guard instance.unsent.isEmpty, let id = instance.id,
-                let process = processes.first(where: { $0.instance === instance }), process.queue.isEmpty,
-                let position = positions[id]
+                let process = processes.first(where: { $0.instance === instance }), process.queue.isEmpty
             else { return false }
+            guard let position = positions[id] else {
+                // A table that came anew hears of a position with the next rows; until then everything is settled.
+                guard happened["recreation"] != nil, let gauges = process.box?.shard.gauges else { return false }
+                return gauges.settled == process.log.synced && gauges.next == process.log.synced
+            }
             return position.settled == process.log.synced && position.resume == process.log.synced
         }
     }

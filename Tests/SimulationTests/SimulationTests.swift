@@ -3,11 +3,11 @@ import Testing
 
 @testable import Pipeline
 
-/// Seeds of one run: `TSS_SIMULATION_SEEDS=from..<to`, else fifty.
+/// Seeds of one run: `TSS_SIMULATION_SEEDS=from..<to`, else two hundred.
 private let seeds: [UInt64] = {
-    let text = ProcessInfo.processInfo.environment["TSS_SIMULATION_SEEDS"] ?? "0..<50"
+    let text = ProcessInfo.processInfo.environment["TSS_SIMULATION_SEEDS"] ?? "0..<200"
     let ends = text.split(separator: "..<").compactMap { UInt64($0) }
-    return ends.count == 2 && ends[0] < ends[1] ? Array(ends[0]..<ends[1]) : Array(0..<50)
+    return ends.count == 2 && ends[0] < ends[1] ? Array(ends[0]..<ends[1]) : Array(0..<200)
 }()
 
 @Suite struct SimulationTests {
@@ -18,15 +18,19 @@ private let seeds: [UInt64] = {
             simulation.run()
             happened.merge(simulation.happened, uniquingKeysWith: +)
             guard simulation.violations.isEmpty else {
-                let steps = simulation.trace.suffix(150).joined(separator: "\n")
-                Issue.record("seed \(seed): \(simulation.violations)\n\(steps)")
+                var shrinker = Shrinker(simulation)
+                shrinker.shrink()
+                Issue.record("seed \(seed): \(simulation.violations)\nthe shortest scenario: \(shrinker.story)")
                 return
             }
         }
         print("simulation of seeds \(seeds.first!)…\(seeds.last!): \(happened.sorted { $0.key < $1.key })")
         for kind in [
             "kill", "power cut", "freeze before commit", "fenced", "append", "compaction", "expiry", "rollback",
-            "late request", "lost commit answer", "lost answer", "unavailable", "early", "long sleep",
+            "late request", "lost commit answer", "lost answer", "unavailable", "early", "long sleep", "recreation",
+            "conflict storm", "rot found", "segment written", "segment disk full", "segment unreadable",
+            "segment matched anew", "segment matched anew from disk", "rule created:", "rule expired", "rule enabled",
+            "rule deleted",
         ] {
             #expect(happened[kind, default: 0] > 0, "\(kind) never happened")
         }
@@ -52,16 +56,24 @@ struct PlantedRule: CustomTestStringConvertible {
         PlantedRule(fault: .ignoresSourceIndex, breaks: [.noLoss, .whole, .kept]),
         PlantedRule(fault: .floorIsNewest, breaks: [.floor, .identity]),
         PlantedRule(fault: .looksForSnapshot, breaks: [.once, .identity]) {
-            $0.catalogFaultProbability = 0.35
+            $0.catalogFaultProbability = 0.5
             $0.killProbability = 0.002
             $0.freezeProbability = 0.001
+            $0.schedule.without = [.noAnswer, .refusedWrite, .conflict, .conflictStorm]
         },
         PlantedRule(fault: .sharedLogName, breaks: [.noLoss, .whole, .identity]) { $0.instanceCount = 2 },
+        PlantedRule(fault: .forgetsPresentRows, breaks: [.identity]),
+        PlantedRule(fault: .skipsRematch, breaks: [.rules]) { $0.changesRules = true },
+        PlantedRule(fault: .forgetsBoundary, breaks: [.rules]) { $0.changesRules = true },
+        PlantedRule(fault: .deletedRuleActs, breaks: [.rules]) { $0.changesRules = true },
+        PlantedRule(fault: .limitersOnWallTime, breaks: [.limits]) {
+            $0.hasLimiter = true; $0.spills = false
+        },
     ]
 }
 
 @Suite struct PlantedFaultTests {
-    static let seedLimit: UInt64 = 50
+    static let seedLimit: UInt64 = 100
 
     @Test(arguments: PlantedRule.all)
     func `a rule that is switched off breaks its invariant`(rule: PlantedRule) throws {

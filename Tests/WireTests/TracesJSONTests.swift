@@ -69,7 +69,8 @@ import TraceModel
               "scopeSpans":[{"scope":{"name":"lib","version":"1.0.0","attributes":[
                   {"key":"a","value":{"stringValue":"b"}}]},
                 "spans":[{"traceId":"5B8EFFF798038103D269B633813FC60C","spanId":"EEE19B7EC3C1B174",
-                  "parentSpanId":"EEE19B7EC3C1B173","name":"I'm a server span","startTimeUnixNano":"1544712660000000000",
+                  "parentSpanId":"EEE19B7EC3C1B173","name":"I'm a server span",
+                  "startTimeUnixNano":"1544712660000000000",
                   "endTimeUnixNano":"1544712661000000000","kind":2,
                   "attributes":[{"key":"my.span.attr","value":{"stringValue":"some value"}}]}]}]}]}
             """
@@ -142,6 +143,25 @@ import TraceModel
     @Test func `an id of another length costs its span, not the request`() throws {
         let text = #"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"abcd","spanId":"eee19b7ec3c1b174"}]}]}]}"#
         #expect(try validate(try protobuf(text)).rejectedCount == 1)
+    }
+
+    @Test(arguments: [
+        (#"{}"#, true, true), (#"{"traceId":"","spanId":null}"#, true, true),
+        (#"{"traceId":"00000000000000000000000000000000","spanId":"0000000000000001"}"#, true, false),
+        (#"{"spanId":"0000000000000000","traceId":"00000000000000000000000000000001"}"#, false, true),
+    ])
+    func `for who wants to judge them, spans without ids get some`(span: String, noTraceID: Bool, noSpanID: Bool) throws
+    {
+        let text = #"{"resourceSpans":[{"scopeSpans":[{"spans":[\#(span)]}]}]}"#
+        let zeroIDs = TracesJSON.ZeroIDs(traceID: Array(1...16), spanID: Array(1...8))
+        var writer = MessageWriter()
+        var reader = try TracesJSON.reader(of: Array(text.utf8))
+        try TracesJSON.append(&reader, to: &writer, zeroIDs: zeroIDs)
+        let (batch, _) = try scan(writer.bytes)
+        let record = try #require(batch.records.first)
+        #expect((record.traceID.bytes == zeroIDs.traceID) == noTraceID)
+        #expect((record.spanID.bytes == zeroIDs.spanID) == noSpanID)
+        #expect(record.isRoot)
     }
 
     @Test(arguments: [(64, true), (65, false)])
