@@ -199,7 +199,7 @@ import TraceModel
         #expect((480...520).contains(sizes[0]), "smallest body: \(sizes[0])")
         #expect((530...560).contains(sizes[sizes.count / 2]), "median body: \(sizes[sizes.count / 2])")
         #expect((1_400...1_700).contains(sizes[sizes.count - 1]), "largest body: \(sizes[sizes.count - 1])")
-        let counts = failures.values.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+        let counts: [Int: Int] = failures.values.reduce(into: [:]) { $0[$1, default: 0] += 1 }
         #expect(Set(counts.keys) == [1, 4, 6])
         let shares = counts.mapValues { 100 * $0 / failures.count }
         #expect((38...60).contains(shares[1] ?? 0) && (12...32).contains(shares[4] ?? 0), "\(shares)")
