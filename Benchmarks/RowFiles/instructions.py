@@ -18,7 +18,8 @@ def main():
     program = sys.argv[1]
     traces = sys.argv[2] if len(sys.argv) > 2 else "2048"
     symbols = subprocess.run(["nm", program], check=True, capture_output=True, text=True).stdout
-    name = re.search(r" T (\$s11IcebergSink15ParquetRowFilesC5write_6source9directory4name\S*F)$", symbols, re.M).group(1)
+    call = r" T (\$s11IcebergSink15ParquetRowFilesC5write_6source9directory4name\S*F)$"
+    name = re.search(call, symbols, re.M).group(1)
     with tempfile.TemporaryDirectory() as folder:
         output = sys.argv[3] if len(sys.argv) > 3 else folder + "/callgrind.out"
         run = subprocess.run(

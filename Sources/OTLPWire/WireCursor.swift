@@ -62,8 +62,8 @@ public struct WireCursor: Sendable {
         self.limits = limits
     }
 
-    /// The body of the next field when its tag is this one byte and its length takes one or two; nil, with nothing read,
-    /// when another stands there: then `next` says what it is, or what is wrong with it.
+    /// The body of the next field when its tag is this one byte and its length takes one or two; nil, with nothing
+    /// read, when another stands there: then `next` says what it is, or what is wrong with it.
     @inline(__always)
     mutating func takeShort(tag: UInt8, in bytes: borrowing RawSpan) -> ByteRange? {
         var start = offset

@@ -70,6 +70,16 @@ public struct ShardOptions: Sendable {
 
     public init() {}
 
+    /// One partition's share of what the whole source may have.
+    public mutating func divide(by partitions: Int) {
+        let count = max(1, partitions)
+        buffer.bytes /= count
+        buffer.spillsAboveBytes /= count
+        buffer.traces = max(1, buffer.traces / count)
+        decisions = max(1, decisions / count)
+        partitionCount = count
+    }
+
     func plants(_ fault: PlantedFault) -> Bool {
         #if DEBUG
             faults.contains(fault)

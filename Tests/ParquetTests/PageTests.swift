@@ -149,14 +149,16 @@ struct PageTests {
         let numbers: [Int64] = [.min, .max, .min, 0, -1, 1, .max, .max - 1, .min + 1, .min]
         let smalls: [Int32] = [.min, .max, .min, 0, -1, 1, .max, .max - 1, .min + 1, .min]
         // More than a dictionary takes, so that they are written as differences.
-        let rows = (0..<3000).map { index in
-            Row(
-                id: UInt64(index), number: index < 1500 ? numbers[index % 10] &+ Int64(index) : Int64(index),
-                small: index < 1500 ? smalls[index % 10] &+ Int32(index) : Int32(index))
+        var rows: [Row] = []
+        for index in 0..<3000 {
+            let isFar = index < 1500
+            let number: Int64 = isFar ? numbers[index % 10] : 0
+            let small: Int32 = isFar ? smalls[index % 10] : 0
+            rows.append(Row(id: UInt64(index), number: number &+ Int64(index), small: small &+ Int32(index)))
         }
         let summary = try write([rows], to: folder.file("a.parquet"))
         #expect(try read(folder.file("a.parquet")) == [rows])
-        let all = rows.compactMap(\.number)
+        let all = rows.compactMap { row in row.number }
         #expect(summary.columns[1].bounds?.integers == all.min()!...all.max()!)
         let few = (0..<20).map { Row(id: 1, number: numbers[$0 % 10], small: smalls[$0 % 10]) }
         _ = try write([few], to: folder.file("b.parquet"))
@@ -241,9 +243,11 @@ struct LevelMisuseTests {
         keys: Int = 1, first: Int = 1, second: Int = 0, definition: UInt8 = 2, repetition: UInt8 = 0, rowsOfB: Int = 1
     ) throws -> ParquetError.Code? {
         let folder = try Folder()
-        do {
+        do throws(ParquetError) {
             var writer = try ParquetWriter(path: folder.file("a.parquet"), columns: Self.columns)
-            var (key, a, b) = (MapKeyColumn(), Int64Column(), Int64Column())
+            var key = MapKeyColumn()
+            var a = Int64Column()
+            var b = Int64Column()
             var levels = ColumnLevels()
             levels.append(definition: definition, repetition: repetition, choice: 1)
             key.beginMap()
@@ -262,7 +266,7 @@ struct LevelMisuseTests {
             _ = try writer.publish()
             return nil
         } catch {
-            return (error as? ParquetError)?.code
+            return error.code
         }
     }
 
