@@ -2,7 +2,8 @@ internal import Sampling
 
 extension Declaration {
     /// Every key of this version, in the order of the reference.
-    static let all: [Declaration] = app + otlp + sampling + forceSampling + storage + observability + admin + query
+    static let all: [Declaration] =
+        app + otlp + kafka + sampling + forceSampling + storage + observability + admin + query
 
     private static let anyCount = 1...1_000_000_000
     private static let anyPort = 0...65_535

@@ -62,6 +62,7 @@ struct PlantedRule: CustomTestStringConvertible {
             $0.schedule.without = [.noAnswer, .refusedWrite, .conflict, .conflictStorm]
         },
         PlantedRule(fault: .sharedLogName, breaks: [.noLoss, .whole, .identity]) { $0.instanceCount = 2 },
+        PlantedRule(fault: .forgetsPresentRows, breaks: [.identity]),
         PlantedRule(fault: .skipsRematch, breaks: [.rules]) { $0.changesRules = true },
         PlantedRule(fault: .forgetsBoundary, breaks: [.rules]) { $0.changesRules = true },
         PlantedRule(fault: .deletedRuleActs, breaks: [.rules]) { $0.changesRules = true },
