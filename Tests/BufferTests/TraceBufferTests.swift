@@ -54,8 +54,8 @@ import TraceModel
         #expect(trace.spans.map(\.offset) == (0..<messageCount).flatMap { Array(repeating: Int64($0), count: 2000) })
         let record = message.batch.records[1999]
         #expect(trace.contents(of: trace.spans.last!) == message.contents(of: record))
-        // A window for some 170 spans, and few reads for their bytes.
-        #expect(reads < 15 * messageCount, "\(reads) reads")
+        // A window holds 170 records; those whose context lies before it need the next one.
+        #expect(reads < 20 * messageCount, "\(reads) reads")
         #expect(buffer.usedBytes == 0)
     }
 
