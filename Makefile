@@ -20,8 +20,8 @@ test: ## everything that CI checks, set-up included; `scripts/test --list` shows
 soak: ## the long tests
 	@scripts/soak
 
-bench: ## the measurements
-	@echo "there is no benchmark yet" >&2; exit 1
+bench: ## the measurements, each with its bar; PEER=collector measures the Collector beside them
+	@PEER=$(PEER) scripts/bench
 
 lint: ## layout, scripts, pinned lists, manifest
 	@scripts/lint

@@ -48,7 +48,7 @@ private func readAvro(_ bytes: [UInt8]) {
     guard var reading = try? AvroFileReader(bytes, limits: limits) else { return }
     var skipping = reading
     let schema = reading.schema
-    let skipped = try? skipping.forEachObject { (cursor) throws(AvroError) in try cursor.skip(schema) }
+    let skipped: Void? = try? skipping.forEachObject { (cursor) throws(AvroError) in try cursor.skip(schema) }
     let values = try? reading.values()
     precondition(skipped != nil || values == nil, "reading takes what skipping refuses")
 }

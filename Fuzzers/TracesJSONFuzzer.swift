@@ -22,7 +22,7 @@ public func fuzzOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
         precondition(batch.records.count == summary.spanCount, "spans counted otherwise")
     } catch {
         // Values nested deeper than the wire allows are JSON's to read and the entrance's to refuse.
-        guard case .tooDeep = error as? WireError else { preconditionFailure("written, and yet refused: \(error)") }
+        guard case .tooDeep = error else { preconditionFailure("written, and yet refused: \(error)") }
     }
     return 0
 }

@@ -39,7 +39,7 @@ enum CommandSettings {
         }
     }
 
-    private static func readSecret(_ path: String) throws(ReadError) -> String {
+    static func readSecret(_ path: String) throws(ReadError) -> String {
         do throws(ReadFailure) {
             return try ProcessEnvironment.readText(path, limitBytes: fileLimitBytes)
         } catch {

@@ -13,15 +13,21 @@ struct EmbeddedTable: QueryTable {
     let identifier: TableIdentifier
     let catalog: any Catalog
     let files: any TableFiles
+    private let store: LocalFiles
 
     init(_ settings: Settings) throws {
         let iceberg = settings.storage.iceberg
         identifier = TableIdentifier(namespace: iceberg.namespace, name: iceberg.tableName)
-        let store = try LocalFiles(root: iceberg.warehouseFolder)
+        store = try LocalFiles(root: iceberg.warehouseFolder)
         let files = StoredTableFiles(store)
         self.files = files
         catalog = try SQLiteCatalog(
             databasePath: iceberg.catalogDatabase, warehouse: "file://" + iceberg.warehouseFolder, files: files)
+    }
+
+    /// Removes what writes left that were interrupted a day ago and before; answers how many files.
+    func removeLeftovers(nowMilliseconds: Int64) -> Int {
+        store.removeLeftovers(changedBefore: nowMilliseconds - 86_400_000)
     }
 
     func load() throws(CatalogError) -> LoadedTable { try catalog.loadTable(identifier) }

@@ -7,8 +7,8 @@ enum WhyCommand {
     static let declaration = Command(
         "why", "Show why a running server kept a trace or did not",
         details: """
-            Asks the admin port of a running server for its decision about a trace: who decided, how every policy voted, \
-            and the spans and values behind each vote. Traces that were not kept are remembered too.
+            Asks the admin port of a running server for its decision about a trace: who decided, how every policy \
+            voted, and the spans and values behind each vote. Traces that were not kept are remembered too.
             """,
         options: AdminClient.options + [
             Option("output", .choice(["table", "json"]), default: "table", "How to print the answer")
@@ -35,8 +35,8 @@ enum WhyCommand {
             Terminal.error("tss why: \(error.message)")
             if error.status == 404 {
                 Terminal.error(
-                    "  a trace is decided after app.inactivity_timeout_secs without a span; whether it was kept earlier: "
-                        + "tss query \"SELECT * FROM spans WHERE trace_id = '\(traceID)'\"")
+                    "  a trace is decided after app.inactivity_timeout_secs without a span; whether it was kept "
+                        + "earlier: tss query \"SELECT * FROM spans WHERE trace_id = '\(traceID)'\"")
             }
             return 1
         }

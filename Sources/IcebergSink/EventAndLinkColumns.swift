@@ -8,13 +8,13 @@ import TraceModel
 struct EventColumns: ~Copyable {
     private var levels = ColumnLevels(capacity: 8192)
     private var time = Int64Column()
-    private var name = BytesColumn()
+    private var name = TextColumn()
     private var attributes = AttributeColumns(emptyDefinition: 2, entryRepetition: 2)
     private var dropped = Int64Column()
 
     mutating func appendAbsent() { appendNone(definition: 0) }
 
-    private mutating func appendNone(definition: Int16) {
+    private mutating func appendNone(definition: UInt8) {
         levels.append(definition: definition, repetition: 0)
         attributes.appendAbsent(definition: definition)
     }
@@ -24,7 +24,7 @@ struct EventColumns: ~Copyable {
         _ defects: inout RowDefects
     ) {
         if events.isEmpty { appendNone(definition: 1) }
-        var repetition: Int16 = 0
+        var repetition: UInt8 = 0
         for event in events {
             levels.append(definition: 2, repetition: repetition)
             time.append(SpanColumns.time(event.timeUnixNano, &defects))
@@ -57,14 +57,14 @@ struct LinkColumns: ~Copyable {
     private var levels = ColumnLevels(capacity: 8192)
     private var traceID = BytesColumn()
     private var spanID = BytesColumn()
-    private var traceState = BytesColumn()
+    private var traceState = TextColumn(capacity: 64)
     private var attributes = AttributeColumns(emptyDefinition: 2, entryRepetition: 2)
     private var dropped = Int64Column()
     private var flags = Int64Column()
 
     mutating func appendAbsent() { appendNone(definition: 0) }
 
-    private mutating func appendNone(definition: Int16) {
+    private mutating func appendNone(definition: UInt8) {
         levels.append(definition: definition, repetition: 0)
         attributes.appendAbsent(definition: definition)
     }
@@ -74,7 +74,7 @@ struct LinkColumns: ~Copyable {
         _ defects: inout RowDefects
     ) {
         if links.isEmpty { appendNone(definition: 1) }
-        var repetition: Int16 = 0
+        var repetition: UInt8 = 0
         for link in links {
             levels.append(
                 definition: 2, repetition: repetition, choice: link.traceState.isEmpty ? 0 : 1)

@@ -110,7 +110,6 @@ public final class ParquetRowFiles: RowFiles {
         _ columns: inout SpanColumns
     ) throws -> ParquetSummary {
         var writer = try ParquetWriter(path: path, columns: self.columns, options: parquetOptions)
-        var view = SpanView()
         var lastTrace: Int32 = -1
         var bytes = 0
         var defects = DefectTally()
@@ -121,15 +120,11 @@ public final class ParquetRowFiles: RowFiles {
             if place.trace != lastTrace {
                 trace = traces[Int(place.trace)].trace
                 row = SampledRow(traces[Int(place.trace)])
-                view.forgetShared()
+                columns.beginTrace()
                 lastTrace = place.trace
             }
             let span = trace.spans[Int(place.span)]
-            view.decode(span, in: trace.arena.span)
-            defects.add(
-                columns.append(
-                    span, place, of: row, view: view, hasStartTime: hasStartTime,
-                    in: trace.arena.span))
+            defects.add(columns.append(span, place, of: row, hasStartTime: hasStartTime, in: trace.arena.span))
             bytes += Int(span.span.count) + Int(span.resource.count) + Int(span.scope.count)
             if columns.rowCount == options.rowGroupRows || bytes >= options.rowGroupBytes {
                 try flush(&columns, to: &writer, source)

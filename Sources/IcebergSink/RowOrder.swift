@@ -28,45 +28,42 @@ struct RowOrder {
 
     /// - Parameter dayLimit: Days that get a file of their own.
     init(_ traces: [SampledTrace], dayLimit: Int) {
-        var rows = Self.places(of: traces)
+        var rows = Self.rows(of: traces)
         overflowCount = Self.limitDays(of: &rows, to: dayLimit)
-        let rank = Self.ranks(of: traces)
-        rows.sort { one, other in
-            if one.day != other.day { return one.day < other.day }
-            let (left, right) = (rank[Int(one.trace)], rank[Int(other.trace)])
-            if left != right { return left < right }
-            if one.start != other.start { return one.start < other.start }
-            let (first, second) = (traces[Int(one.trace)].trace.partition, traces[Int(other.trace)].trace.partition)
-            return (first, one.offset, one.index) < (second, other.offset, other.index)
+        guard let first = rows.first else { return }
+        // Almost always: all of one day.
+        if rows.allSatisfy({ $0.day == first.day }) {
+            files = [(first.day == RowPlace.noDay ? nil : first.day, rows)]
+            return
         }
-        var start = 0
-        while start < rows.count {
-            let day = rows[start].day
-            let end = rows[start...].firstIndex { $0.day != day } ?? rows.count
-            files.append((day == RowPlace.noDay ? nil : day, Array(rows[start..<end])))
-            start = end
-        }
+        var days: [Int32: [RowPlace]] = [:]
+        for row in rows { days[row.day, default: []].append(row) }
+        for day in days.keys.sorted() { files.append((day == RowPlace.noDay ? nil : day, days[day] ?? [])) }
     }
 
-    /// One number for each trace: the place of its id among all.
-    private static func ranks(of traces: [SampledTrace]) -> [Int32] {
-        let order = traces.indices.sorted { traces[$0].trace.traceID < traces[$1].trace.traceID }
-        var ranks = [Int32](repeating: 0, count: traces.count)
-        var rank: Int32 = -1
-        var last: TraceID?
-        for index in order {
-            let id = traces[index].trace.traceID
-            if id != last { rank += 1 }
-            last = id
-            ranks[index] = rank
-        }
-        return ranks
-    }
-
-    private static func places(of traces: [SampledTrace]) -> [RowPlace] {
+    /// All rows by trace id, start and identity: the traces are sorted, then the rows of each.
+    private static func rows(of traces: [SampledTrace]) -> [RowPlace] {
         var rows: [RowPlace] = []
         rows.reserveCapacity(traces.reduce(0) { $0 + $1.trace.spans.count })
-        for traceIndex in traces.indices { append(traces[traceIndex].trace, traceIndex, to: &rows) }
+        let order = traces.indices.map { (id: traces[$0].trace.traceID, index: $0) }.sorted {
+            $0.id != $1.id ? $0.id < $1.id : $0.index < $1.index
+        }
+        var next = 0
+        while next < order.count {
+            // Late spans of a trace are a trace of their own.
+            let id = order[next].id
+            let first = rows.count
+            while next < order.count, order[next].id == id {
+                append(traces[order[next].index].trace, order[next].index, to: &rows)
+                next += 1
+            }
+            rows[first...].sort { one, other in
+                if one.start != other.start { return one.start < other.start }
+                let left = traces[Int(one.trace)].trace.partition
+                let right = traces[Int(other.trace)].trace.partition
+                return (left, one.offset, one.index) < (right, other.offset, other.index)
+            }
+        }
         return rows
     }
 

@@ -8,20 +8,20 @@ import TraceModel
 struct SpanColumns: ~Copyable {
     private(set) var rowCount = 0
 
-    private var traceID = BytesColumn()
+    private var traceID = RunColumn()
     private var spanID = BytesColumn()
     private var parentSpanID = BytesColumn(isOptional: true)
     private var timestamp = Int64Column(isOptional: true)
     private var duration = Int64Column(isOptional: true)
     private var statusCode = Int32Column(isOptional: true)
     private var spanKind = Int32Column(isOptional: true)
-    private var serviceName = BytesColumn(isOptional: true)
-    private var operationName = BytesColumn(isOptional: true)
+    private var serviceName = TextColumn(isOptional: true)
+    private var operationName = TextColumn(isOptional: true)
     private var startTime = Int64Column(isOptional: true)
     private var startNano = Int64Column(isOptional: true)
     private var endNano = Int64Column(isOptional: true)
-    private var statusMessage = BytesColumn(isOptional: true)
-    private var traceState = BytesColumn(isOptional: true)
+    private var statusMessage = TextColumn(isOptional: true)
+    private var traceState = TextColumn(isOptional: true)
     private var flags = Int64Column(isOptional: true)
     private var attributes = AttributeColumns()
     private var droppedAttributes = Int64Column(isOptional: true)
@@ -31,49 +31,64 @@ struct SpanColumns: ~Copyable {
     private var droppedLinks = Int64Column(isOptional: true)
     private var resourceAttributes = AttributeColumns()
     private var resourceDropped = Int64Column(isOptional: true)
-    private var resourceSchemaURL = BytesColumn(isOptional: true)
-    private var scopeName = BytesColumn(isOptional: true)
-    private var scopeVersion = BytesColumn(isOptional: true)
+    private var resourceSchemaURL = TextColumn(isOptional: true)
+    private var scopeName = TextColumn(isOptional: true)
+    private var scopeVersion = TextColumn(isOptional: true)
     private var scopeAttributes = AttributeColumns()
     private var scopeDropped = Int64Column(isOptional: true)
-    private var scopeSchemaURL = BytesColumn(isOptional: true)
-    private var reason = BytesColumn(isOptional: true)
-    private var policy = BytesColumn(isOptional: true)
+    private var scopeSchemaURL = TextColumn(isOptional: true)
+    private var reason = TextColumn(isOptional: true)
+    private var policy = TextColumn(isOptional: true)
     private var adjustedCount = DoubleColumn(isOptional: true)
     private var decidedAt = Int64Column(isOptional: true)
-    private var sourceTopic = BytesColumn()
+    private var sourceTopic = TextColumn()
     private var sourceGeneration = Int64Column()
     private var sourcePartition = Int32Column()
     private var sourceOffset = Int64Column()
     private var sourceIndex = Int32Column()
     private var original = BytesColumn(isOptional: true, capacity: 64)
-    private var originalCause = BytesColumn(isOptional: true, capacity: 64)
+    private var originalCause = TextColumn(isOptional: true, capacity: 64)
+
+    private var view = SpanView()
+    private var resources = SharedParts<ResourcePart>()
+    private var scopes = SharedParts<ScopePart>()
+    private var isNewTrace = true
+
+    /// The rows that follow are of another trace, their ranges of another arena.
+    mutating func beginTrace() {
+        isNewTrace = true
+        resources.forgetRanges()
+        scopes.forgetRanges()
+    }
 
     /// Appends one row; what the columns cannot hold goes to `otlp_original` whole.
     ///
     /// - Parameters:
     ///   - place: Its start is that of the columns: the partition and the order of the file are made from it.
     ///   - hasStartTime: False for the null partition: `start_time` is null.
-    ///   - view: The span, its resource and its scope, decoded.
     /// - Returns: What the columns could not hold.
     mutating func append(
-        _ span: KeptSpan, _ place: RowPlace, of sampled: borrowing SampledRow, view: borrowing SpanView,
-        hasStartTime: Bool, in source: borrowing Span<UInt8>
+        _ span: KeptSpan, _ place: RowPlace, of sampled: borrowing SampledRow, hasStartTime: Bool,
+        in source: borrowing Span<UInt8>
     ) -> RowDefects {
-        var defects = view.defects
+        var defects: RowDefects = []
         appendStart(place.start, hasStartTime: hasStartTime)
-        if defects.contains(.undecodable) {
-            appendNulls()
-        } else {
+        let resource = resources.number(of: span.resource, in: source)
+        let scope = scopes.number(of: span.scope, in: source)
+        let isDecoded = view.decode(
+            span, withResource: resources[resource] == nil, withScope: scopes[scope] == nil, in: source)
+        if isDecoded, attributes.prepare(view.span.attributeBodies, in: source) {
             if Self.time(view.span.startTimeUnixNano, &defects) != place.start { defects.insert(.outOfRange) }
-            appendSpan(view.span, from: place.start, in: source, &defects)
-            appendCollections(view.span, in: source, &defects)
-            appendResource(view, span, in: source, &defects)
-            appendScope(view.scope, span, in: source, &defects)
+            appendSpan(from: place.start, in: source, &defects)
+            appendCollections(in: source, &defects)
+            appendResource(resource, span, in: source, &defects)
+            appendScope(scope, span, in: source, &defects)
+        } else {
+            defects = .undecodable
+            appendNulls()
         }
-        traceID.append(hexadecimal: sampled.traceID.high, sampled.traceID.low)
+        appendTrace(sampled)
         spanID.append(hexadecimal: span.spanID.value)
-        appendDecision(sampled)
         sourcePartition.append(sampled.partition)
         sourceOffset.append(span.offset)
         sourceIndex.append(Int32(truncatingIfNeeded: span.index))
@@ -95,23 +110,22 @@ struct SpanColumns: ~Copyable {
     }
 
     private mutating func appendSpan(
-        _ span: borrowing SpanContents, from start: Int64, in source: borrowing Span<UInt8>,
-        _ defects: inout RowDefects
+        from start: Int64, in source: borrowing Span<UInt8>, _ defects: inout RowDefects
     ) {
-        let end = Self.time(span.endTimeUnixNano, &defects)
+        let end = Self.time(view.span.endTimeUnixNano, &defects)
         // Toward zero, as the decision's own duration is.
         duration.append((end - start) / 1_000_000)
-        statusCode.append(span.statusCode)
-        spanKind.append(span.kind)
+        statusCode.append(view.span.statusCode)
+        spanKind.append(view.span.kind)
         endNano.append(end)
-        operationName.append(span.name, in: source, &defects)
-        statusMessage.appendUnlessEmpty(span.statusMessage, in: source, &defects)
-        traceState.appendUnlessEmpty(span.traceState, in: source, &defects)
-        flags.append(Int64(span.flags))
-        droppedAttributes.append(Int64(span.droppedAttributesCount))
-        droppedEvents.append(Int64(span.droppedEventsCount))
-        droppedLinks.append(Int64(span.droppedLinksCount))
-        appendParent(span.parentSpanID, in: source, &defects)
+        operationName.append(view.span.name, in: source, &defects)
+        statusMessage.appendUnlessEmpty(view.span.statusMessage, in: source, &defects)
+        traceState.appendUnlessEmpty(view.span.traceState, in: source, &defects)
+        flags.append(Int64(view.span.flags))
+        droppedAttributes.append(Int64(view.span.droppedAttributesCount))
+        droppedEvents.append(Int64(view.span.droppedEventsCount))
+        droppedLinks.append(Int64(view.span.droppedLinksCount))
+        appendParent(view.span.parentSpanID, in: source, &defects)
     }
 
     /// Eight bytes that are not all zero are a parent; none, and all zero, are a root.
@@ -127,45 +141,88 @@ struct SpanColumns: ~Copyable {
         if word == 0 { parentSpanID.appendNull() } else { parentSpanID.append(hexadecimal: word) }
     }
 
-    private mutating func appendCollections(
-        _ span: borrowing SpanContents, in source: borrowing Span<UInt8>, _ defects: inout RowDefects
-    ) {
-        let nodes = span.tape.nodes
-        defects.formUnion(attributes.append(span.attributes, of: nodes, in: source))
-        events.append(span.events, of: nodes, in: source, &defects)
-        links.append(span.links, of: nodes, in: source, &defects)
+    private mutating func appendCollections(in source: borrowing Span<UInt8>, _ defects: inout RowDefects) {
+        defects.formUnion(attributes.appendPrepared(view.span.attributeBodies, in: source))
+        events.append(view.span.events, of: view.span.tape.nodes, in: source, &defects)
+        links.append(view.span.links, of: view.span.tape.nodes, in: source, &defects)
     }
 
     private mutating func appendResource(
-        _ view: borrowing SpanView, _ span: KeptSpan, in source: borrowing Span<UInt8>,
-        _ defects: inout RowDefects
+        _ number: Int, _ span: KeptSpan, in source: borrowing Span<UInt8>, _ defects: inout RowDefects
     ) {
-        let nodes = view.resource.tape.nodes
-        defects.formUnion(resourceAttributes.append(0..<nodes.count, of: nodes, in: source))
-        resourceDropped.append(Int64(view.resource.droppedAttributesCount))
+        if let known = resources[number] {
+            resourceAttributes.append(copyFrom: known.from, to: known.to)
+            serviceName.append(number: known.serviceName)
+            resourceDropped.append(known.droppedCount)
+            defects.formUnion(known.defects)
+        } else {
+            let part = appendNewResource(in: source)
+            resources[number] = part
+            defects.formUnion(part.defects)
+        }
         resourceSchemaURL.appendUnlessEmpty(span.resourceSchemaURL, in: source, &defects)
+    }
+
+    private mutating func appendNewResource(in source: borrowing Span<UInt8>) -> ResourcePart {
+        let nodes = view.resource.tape.nodes
+        let from = resourceAttributes.counts
+        var defects = resourceAttributes.append(0..<nodes.count, of: nodes, in: source)
         if view.serviceName.isEmpty {
             serviceName.append(text: SpanTable.unknownService)
         } else {
             serviceName.append(view.serviceName, in: source, &defects)
         }
+        let dropped = Int64(view.resource.droppedAttributesCount)
+        resourceDropped.append(dropped)
+        return ResourcePart(
+            from: from, to: resourceAttributes.counts, serviceName: serviceName.lastNumber, droppedCount: dropped,
+            defects: defects)
     }
 
     private mutating func appendScope(
-        _ scope: borrowing ScopeContents, _ span: KeptSpan, in source: borrowing Span<UInt8>,
-        _ defects: inout RowDefects
+        _ number: Int, _ span: KeptSpan, in source: borrowing Span<UInt8>, _ defects: inout RowDefects
     ) {
-        scopeName.appendUnlessEmpty(scope.name, in: source, &defects)
-        scopeVersion.appendUnlessEmpty(scope.version, in: source, &defects)
-        let nodes = scope.tape.nodes
-        defects.formUnion(scopeAttributes.append(0..<nodes.count, of: nodes, in: source))
-        scopeDropped.append(Int64(scope.droppedAttributesCount))
+        if let known = scopes[number] {
+            scopeAttributes.append(copyFrom: known.from, to: known.to)
+            scopeName.append(numberOrNull: known.name)
+            scopeVersion.append(numberOrNull: known.version)
+            scopeDropped.append(known.droppedCount)
+            defects.formUnion(known.defects)
+        } else {
+            let part = appendNewScope(in: source)
+            scopes[number] = part
+            defects.formUnion(part.defects)
+        }
         scopeSchemaURL.appendUnlessEmpty(span.scopeSchemaURL, in: source, &defects)
     }
 
-    private mutating func appendDecision(_ sampled: borrowing SampledRow) {
-        reason.append(bytes: sampled.reason)
-        policy.append(text: sampled.policy.span.bytes, from: 0, to: sampled.policy.count)
+    private mutating func appendNewScope(in source: borrowing Span<UInt8>) -> ScopePart {
+        let nodes = view.scope.tape.nodes
+        let from = scopeAttributes.counts
+        var defects = scopeAttributes.append(0..<nodes.count, of: nodes, in: source)
+        scopeName.appendUnlessEmpty(view.scope.name, in: source, &defects)
+        scopeVersion.appendUnlessEmpty(view.scope.version, in: source, &defects)
+        let dropped = Int64(view.scope.droppedAttributesCount)
+        scopeDropped.append(dropped)
+        return ScopePart(
+            from: from, to: scopeAttributes.counts,
+            name: view.scope.name.isEmpty ? nil : scopeName.lastNumber,
+            version: view.scope.version.isEmpty ? nil : scopeVersion.lastNumber, droppedCount: dropped,
+            defects: defects)
+    }
+
+    /// What is the same in all rows of a trace.
+    private mutating func appendTrace(_ sampled: borrowing SampledRow) {
+        if isNewTrace || rowCount == 0 {
+            traceID.beginRun(hexadecimal: sampled.traceID.high, sampled.traceID.low)
+            reason.append(text: sampled.reason.span.bytes, from: 0, to: sampled.reason.count)
+            policy.append(text: sampled.policy.span.bytes, from: 0, to: sampled.policy.count)
+            isNewTrace = false
+        } else {
+            traceID.continueRun()
+            reason.repeatLast()
+            policy.repeatLast()
+        }
         adjustedCount.append(sampled.adjustedCount)
         decidedAt.append(sampled.decidedAtMicroseconds)
     }
@@ -229,6 +286,8 @@ struct SpanColumns: ~Copyable {
 
     mutating func removeAll() {
         rowCount = 0
+        resources.removeAll()
+        scopes.removeAll()
         traceID.removeAll()
         spanID.removeAll()
         parentSpanID.removeAll()
@@ -323,22 +382,5 @@ struct SpanColumns: ~Copyable {
         try writer.write(sourceIndex)
         try writer.write(original)
         try writer.write(originalCause)
-    }
-}
-
-extension BytesColumn {
-    mutating func append(
-        _ range: ByteRange, in source: borrowing Span<UInt8>, _ defects: inout RowDefects
-    ) {
-        if !append(text: source.bytes, from: range.lowerBound, to: range.upperBound) {
-            defects.insert(.invalidUTF8)
-        }
-    }
-
-    /// In OTLP an absent and an empty text are the same: null.
-    mutating func appendUnlessEmpty(
-        _ range: ByteRange, in source: borrowing Span<UInt8>, _ defects: inout RowDefects
-    ) {
-        if range.isEmpty { appendNull() } else { append(range, in: source, &defects) }
     }
 }

@@ -66,12 +66,12 @@ extension SpanTable {
     }
 
     /// Columns whose values are all different: a dictionary would only be thrown away again.
-    private static let distinct: Set<String> = ["span_id", "otlp_original"]
+    private static let distinct: Set<String> = ["span_id", "parent_span_id"]
 
     /// Top-level columns have bounds, for the manifest and for the pruning of row groups.
     private static func storage(of field: Field) -> ParquetStorage {
         switch field.type {
-        case .long, .timestampTZ: [.delta, .statistics]
+        case .int, .long, .timestampTZ: [.delta, .statistics]
         case .binary: []
         case .string where field.name == "trace_id": [.dictionary, .statistics, .bloom]
         case .string where distinct.contains(field.name): .statistics
@@ -83,7 +83,8 @@ extension SpanTable {
     private static func storage(ofNested field: Field) -> ParquetStorage {
         switch field.type {
         case .string where field.name.hasSuffix("_id"): []
-        case .string, .long: .dictionary
+        case .string: .dictionary
+        case .long: .delta
         default: []
         }
     }

@@ -33,50 +33,31 @@ struct SampledRow {
     }
 }
 
-/// A span with its resource and scope, decoded; spans of one message share the latter two.
+/// A span, and its resource and scope when they are asked for, decoded.
 struct SpanView: ~Copyable {
     private(set) var span = SpanContents()
     private(set) var resource = ResourceContents()
     private(set) var scope = ScopeContents()
     /// Text of the resource's first `service.name`; empty when it has none.
     private(set) var serviceName = ByteRange.none
-    /// `undecodable` or nothing.
-    private(set) var defects: RowDefects = []
-    private var resourceRange: ByteRange?
-    private var scopeRange: ByteRange?
 
-    /// Another arena: what was decoded before is of other bytes.
-    mutating func forgetShared() {
-        resourceRange = nil
-        scopeRange = nil
-    }
-
-    mutating func decode(_ kept: KeptSpan, in source: borrowing Span<UInt8>) {
-        defects = []
+    /// All but the span's own attributes, which the columns know better.
+    ///
+    /// - Returns: Whether all of it could be read.
+    mutating func decode(
+        _ kept: KeptSpan, withResource: Bool, withScope: Bool, in source: borrowing Span<UInt8>
+    ) -> Bool {
         do {
-            try span.decode(kept.span, in: source.bytes)
-            if resourceRange != kept.resource { try decodeResource(kept.resource, in: source) }
-            if scopeRange != kept.scope { try decodeScope(kept.scope, in: source) }
+            try span.decode(kept.span, in: source.bytes, leavesAttributes: true)
+            if withResource {
+                try resource.decode(kept.resource, in: source.bytes)
+                serviceName = Self.serviceName(resource.tape.nodes, in: source)
+            }
+            if withScope { try scope.decode(kept.scope, in: source.bytes) }
+            return true
         } catch {
-            defects = .undecodable
+            return false
         }
-    }
-
-    private mutating func decodeResource(
-        _ range: ByteRange, in source: borrowing Span<UInt8>
-    ) throws(WireError) {
-        resourceRange = nil
-        try resource.decode(range, in: source.bytes)
-        serviceName = Self.serviceName(resource.tape.nodes, in: source)
-        resourceRange = range
-    }
-
-    private mutating func decodeScope(
-        _ range: ByteRange, in source: borrowing Span<UInt8>
-    ) throws(WireError) {
-        scopeRange = nil
-        try scope.decode(range, in: source.bytes)
-        scopeRange = range
     }
 
     private static let serviceNameKey = Array("service.name".utf8)

@@ -117,8 +117,8 @@ func matchField(
 extension MatcherProgram {
     /// Runs the checks on an attribute, the body of a `KeyValue` of whatever shape.
     ///
-    /// One that is not well-formed matches nothing; whether the message is refused for it is the validation's matter, not
-    /// that of the program at work.
+    /// One that is not well-formed matches nothing; whether the message is refused for it is the
+    /// validation's matter, not that of the program at work.
     fileprivate func match(
         _ range: ByteRange, _ keys: ByteStringTable, in message: borrowing RawSpan, into hits: inout MatcherHits
     ) {

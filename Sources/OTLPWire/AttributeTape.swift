@@ -73,6 +73,7 @@ public struct AttributeTape: Sendable {
     private mutating func append(
         keyValue range: ByteRange, depth: Int, in bytes: borrowing RawSpan, limits: WireLimits
     ) throws(WireError) {
+        if appendPlain(range, in: bytes) { return }
         let index = appendEmpty()
         var hasKey = false
         var cursor = WireCursor(range, limits: limits)
@@ -89,6 +90,41 @@ public struct AttributeTape: Sendable {
             }
         }
         nodes[index].next = UInt32(nodes.count)
+    }
+
+    /// Appends an attribute of the shape that senders give to all but lists: the key, then a value of one member, with
+    /// lengths below 16 KiB. Answers false, with nothing done, for any other; errors are for the long way to find.
+    private mutating func appendPlain(_ range: ByteRange, in bytes: borrowing RawSpan) -> Bool {
+        let end = range.upperBound
+        var offset = range.lowerBound
+        guard let keyEnd = shortFieldEnd(bytes, tag: 0x0A, at: &offset, end: end) else { return false }
+        var node = AttributeNode(
+            kind: .empty, next: UInt32(nodes.count &+ 1), key: ByteRange(from: offset, to: keyEnd), content: .none,
+            bits: 0)
+        offset = keyEnd
+        guard let valueEnd = shortFieldEnd(bytes, tag: 0x12, at: &offset, end: end), valueEnd == end, offset < end
+        else { return false }
+        let tag = bytes.byte(at: offset)
+        switch tag {
+        case 0x0A, 0x3A:  // string_value, bytes_value
+            guard let contentEnd = shortFieldEnd(bytes, tag: tag, at: &offset, end: end), contentEnd == end
+            else { return false }
+            node.kind = tag == 0x0A ? .string : .bytes
+            node.content = ByteRange(from: offset, to: end)
+        case 0x10, 0x18:  // bool_value, int_value
+            offset &+= 1
+            guard let value = try? varint(bytes, at: &offset, end: end), offset == end else { return false }
+            node.kind = tag == 0x10 ? .bool : .int
+            node.bits = tag == 0x10 ? (value == 0 ? 0 : 1) : value
+        case 0x21:  // double_value
+            guard end &- offset == 9 else { return false }
+            node.kind = .double
+            node.bits = bytes.word64(at: offset &+ 1)
+        default:
+            return false
+        }
+        nodes.append(node)
+        return true
     }
 
     private mutating func append(

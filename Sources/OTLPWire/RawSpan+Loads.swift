@@ -30,7 +30,8 @@ extension RawSpan {
         byteCount >= count && UInt(bitPattern: offset) <= UInt(bitPattern: byteCount &- count)
     }
 
-    /// Of a loop whose condition is or implies `holds(8, at: offset)`: checking the bounds once more took 5 % of a scan.
+    /// Of a loop whose condition is or implies `holds(8, at: offset)`: checking the bounds once more
+    /// took 5 % of a scan.
     @inline(__always)
     func heldWord64(at offset: Int) -> UInt64 {
         assert(holds(8, at: offset), "the loop's condition")

@@ -47,6 +47,8 @@ public struct SpanContents: Sendable {
     public var droppedLinksCount: UInt32 = 0
     /// Indexes of the span's own attributes on the tape, descendants included.
     public var attributes: Range<Int> = 0..<0
+    /// The bodies of the span's own attributes, `KeyValue` messages, when `decode` was told to leave them.
+    public var attributeBodies: [ByteRange] = []
     public var events: [EventContents] = []
     public var links: [LinkContents] = []
     /// Attributes of the span, then of each event, then of each link.
@@ -55,13 +57,22 @@ public struct SpanContents: Sendable {
     public init() {}
 
     /// Decodes the body of a `Span`, replacing what was there.
+    ///
+    /// - Parameter leavesAttributes: The span's own attributes go to `attributeBodies`, not to the tape: for a caller
+    ///   who has seen most of them before.
     public mutating func decode(
-        _ span: ByteRange, in bytes: borrowing RawSpan, limits: WireLimits = WireLimits()
+        _ span: ByteRange, in bytes: borrowing RawSpan, leavesAttributes: Bool = false,
+        limits: WireLimits = WireLimits()
     ) throws(WireError) {
         clear()
         var cursor = WireCursor(span, limits: limits)
         var hasEventsOrLinks = false
-        while let field = try cursor.next(in: bytes) {
+        while true {
+            if leavesAttributes, let body = cursor.takeShort(tag: 0x4A, in: bytes) {  // 9, attributes
+                attributeBodies.append(body)
+                continue
+            }
+            guard let field = try cursor.next(in: bytes) else { break }
             switch field.number {
             case 1: traceID = try field.rangeValue()
             case 2: spanID = try field.rangeValue()
@@ -71,7 +82,13 @@ public struct SpanContents: Sendable {
             case 6: kind = Int32(truncatingIfNeeded: try field.varintValue())
             case 7: startTimeUnixNano = try field.fixed64Value()
             case 8: endTimeUnixNano = try field.fixed64Value()
-            case 9: try tape.append(keyValue: try field.rangeValue(), in: bytes, limits: limits)
+            case 9:
+                let body = try field.rangeValue()
+                if leavesAttributes {
+                    attributeBodies.append(body)
+                } else {
+                    try tape.append(keyValue: body, in: bytes, limits: limits)
+                }
             case 10: droppedAttributesCount = UInt32(truncatingIfNeeded: try field.varintValue())
             case 11, 13: hasEventsOrLinks = true
             case 12: droppedEventsCount = UInt32(truncatingIfNeeded: try field.varintValue())
@@ -101,6 +118,7 @@ public struct SpanContents: Sendable {
         droppedAttributesCount = 0
         droppedEventsCount = 0
         droppedLinksCount = 0
+        attributeBodies.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
         links.removeAll(keepingCapacity: true)
         tape.removeAll()

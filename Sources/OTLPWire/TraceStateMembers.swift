@@ -4,9 +4,10 @@ import TraceModel
 ///
 ///     vendor=opaque , tenant@system=value,,ot=th:8
 ///
-/// Blanks may stand around members, and members may be empty; everything else is as strict as the grammar: keys of lower-case
-/// letters, digits and `_-*/`, starting with a letter (that of a tenant also with a digit), values of printable ASCII
-/// without comma and equals sign, no key twice, at most 32 members.
+/// Blanks may stand around members, and members may be empty; everything else is as strict as the
+/// grammar: keys of lower-case letters, digits and `_-*/`, starting with a letter (that of a tenant
+/// also with a digit), values of printable ASCII without comma and equals sign, no key twice, at most
+/// 32 members.
 ///
 /// Source: W3C Trace Context, Recommendation of 2021, section 3.3.1.
 struct TraceStateMembers {

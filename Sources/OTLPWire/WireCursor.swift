@@ -62,7 +62,19 @@ public struct WireCursor: Sendable {
         self.limits = limits
     }
 
+    /// The body of the next field when its tag is this one byte and its length takes one or two; nil, with nothing
+    /// read, when another stands there: then `next` says what it is, or what is wrong with it.
+    @inline(__always)
+    mutating func takeShort(tag: UInt8, in bytes: borrowing RawSpan) -> ByteRange? {
+        var start = offset
+        guard let fieldEnd = shortFieldEnd(bytes, tag: tag, at: &start, end: end) else { return nil }
+        offset = fieldEnd
+        return ByteRange(from: start, to: fieldEnd)
+    }
+
     /// The next field, or nil at the end of the message. A group is skipped and answered without value.
+    // Inlined, the field stays in registers: as a call it took a tenth of the way from wire to columns.
+    @inline(__always)
     public mutating func next(in bytes: borrowing RawSpan) throws(WireError) -> WireField? {
         guard offset < end else { return nil }
         let start = offset

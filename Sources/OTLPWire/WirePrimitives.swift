@@ -78,6 +78,25 @@ func delimitedEnd(
     return try longDelimitedEnd(bytes, at: &offset, end: end)
 }
 
+/// Reads a tag of one byte and a length of one or two; answers the end of the bytes it announces, and `offset` is then
+/// their start. Nil, with nothing read, when something else stands there or does not fit.
+@inline(__always)
+func shortFieldEnd(_ bytes: borrowing RawSpan, tag: UInt8, at offset: inout Int, end: Int) -> Int? {
+    guard end &- offset >= 2, bytes.byte(at: offset) == tag else { return nil }
+    var count = Int(bytes.byte(at: offset &+ 1))
+    var start = offset &+ 2
+    if count >= 0x80 {
+        guard start < end else { return nil }
+        let second = Int(bytes.byte(at: start))
+        guard second < 0x80 else { return nil }
+        count = count & 0x7F | second &<< 7
+        start &+= 1
+    }
+    guard count <= end &- start else { return nil }
+    offset = start
+    return start &+ count
+}
+
 @inline(never)
 func longDelimitedEnd(
     _ bytes: borrowing RawSpan, at offset: inout Int, end: Int

@@ -3,7 +3,7 @@ internal import Glibc
 
 extension LocalFiles {
     /// Directories within one another below the prefix.
-    private static let depthLimit = 64
+    static let depthLimit = 64
 
     public func list(_ prefix: String, limit: Int) throws(StorageError) -> [StoredObject] {
         let start = try Self.absolutePath(prefix)
@@ -41,7 +41,7 @@ extension LocalFiles {
     }
 
     /// Empty when the directory is not there.
-    private static func names(in path: String) throws(StorageError) -> [String] {
+    static func names(in path: String) throws(StorageError) -> [String] {
         // Closed below; used by this call only.
         guard let directory = opendir(path) else {
             if errno == ENOENT || errno == ENOTDIR { return [] }

@@ -113,6 +113,17 @@ public struct BytesColumn: ~Copyable {
         }
     }
 
+    /// Appends values that are there already once more.
+    public mutating func append(copyOf range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        precondition(range.lowerBound >= 0 && range.upperBound <= ends.count)
+        let start = range.lowerBound == 0 ? 0 : Int(ends.base[range.lowerBound - 1])
+        let moved = UInt32(bytes.count - start)
+        bytes.append(copyOf: start..<Int(ends.base[range.upperBound - 1]))
+        for index in range { ends.append(ends.base[index] + moved) }
+        presence.append(repeating: true, count: range.count)
+    }
+
     public mutating func removeAll() {
         bytes.removeAll()
         ends.removeAll()
@@ -144,13 +155,22 @@ public struct BytesColumn: ~Copyable {
 
     private mutating func writeDigits(of word: UInt64) {
         bytes.reserve(16)
-        let target = bytes.base + bytes.count
-        var shift: UInt64 = 64
-        for index in 0..<16 {
-            shift &-= 4
-            target[index] = Self.digit(UInt8(truncatingIfNeeded: word &>> shift) & 15)
-        }
+        let target = UnsafeMutableRawPointer(bytes.base + bytes.count)
+        target.storeBytes(of: Self.digits(of: UInt32(truncatingIfNeeded: word >> 32)), as: UInt64.self)
+        target.storeBytes(of: Self.digits(of: UInt32(truncatingIfNeeded: word)), toByteOffset: 8, as: UInt64.self)
         bytes.extend(by: 16)
+    }
+
+    /// Eight lower-case digits as they stand in memory: half bytes are spread to bytes, and all made digits at once.
+    @inline(__always)
+    private static func digits(of half: UInt32) -> UInt64 {
+        var spread = UInt64(half)
+        spread = (spread | spread << 16) & 0x0000_FFFF_0000_FFFF
+        spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
+        spread = (spread | spread << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        // One where the digit is a letter, which stands 39 behind the place that would follow "9".
+        let letters = (spread &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return (spread &+ 0x3030_3030_3030_3030 &+ letters &* 39).bigEndian
     }
 
     @inline(__always)

@@ -44,9 +44,10 @@ public struct ParquetStorage: OptionSet, Sendable, Hashable {
 
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    /// Values that repeat: each is stored once in a row group, as long as they are not too many.
+    /// Values that repeat: each is stored once in a row group, as long as they are not too many. Texts do so when they
+    /// come in a `TextColumn`, `MapKeyColumn` or `RunColumn`.
     public static let dictionary = ParquetStorage(rawValue: UInt32(CPQ_DICTIONARY))
-    /// Integers that lie near the one before.
+    /// Integers that repeat, or lie near the one before.
     public static let delta = ParquetStorage(rawValue: UInt32(CPQ_DELTA))
     /// Smallest and largest value of each row group.
     public static let statistics = ParquetStorage(rawValue: UInt32(CPQ_STATISTICS))
@@ -68,8 +69,6 @@ public struct ParquetOptions: Sendable, Hashable {
     public var bloomDistinctValues = 8192
     /// How often a bloom filter answers "perhaps" for a value that is not there.
     public var bloomFalsePositives = 0.01
-    /// An index of the pages in the footer. A column of 8,192 rows has one page: there is nothing to find in it.
-    public var hasPageIndex = false
     /// Who wrote the file, for its footer.
     public var createdBy = "tail-sampling-selector"
 

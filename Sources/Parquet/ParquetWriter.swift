@@ -54,74 +54,54 @@ public struct ParquetWriter: ~Copyable {
 
     // MARK: - One call per column of a row group
 
-    public mutating func write(_ column: borrowing Int32Column) throws(ParquetError) {
-        try write(CPQ_INT32, column.presence.levels(valueCount: column.count), column.values())
-    }
-
-    public mutating func write(_ column: borrowing Int64Column) throws(ParquetError) {
-        try write(CPQ_INT64, column.presence.levels(valueCount: column.count), column.values())
-    }
-
-    public mutating func write(_ column: borrowing DoubleColumn) throws(ParquetError) {
-        try write(CPQ_DOUBLE, column.presence.levels(valueCount: column.count), column.values())
-    }
-
-    public mutating func write(_ column: borrowing BoolColumn) throws(ParquetError) {
-        try write(CPQ_BOOL, column.presence.levels(valueCount: column.count), column.values())
+    public mutating func write<Value>(_ column: borrowing FixedColumn<Value>) throws(ParquetError) {
+        try write(Value.leafType, column.presence.levels(valueCount: column.count), column.values())
     }
 
     public mutating func write(_ column: borrowing BytesColumn) throws(ParquetError) {
-        try write(CPQ_BYTES, column.presence.levels(valueCount: column.count), column.values())
+        try write(CPQ_BYTES.rawValue, column.presence.levels(valueCount: column.count), column.values())
     }
 
     public mutating func write(_ column: borrowing TextColumn) throws(ParquetError) {
-        try write(CPQ_BYTES, column.presence.levels(valueCount: column.count), column.values())
+        try write(CPQ_BYTES.rawValue, column.presence.levels(valueCount: column.count), column.values())
+    }
+
+    public mutating func write(_ column: borrowing RunColumn) throws(ParquetError) {
+        try write(CPQ_BYTES.rawValue, column.levels(), column.values())
     }
 
     /// - Parameter member: The choice that stands for this leaf; nil when it has a value in every element.
-    public mutating func write(
-        _ column: borrowing Int64Column, at levels: borrowing ColumnLevels, member: UInt8? = nil
+    public mutating func write<Value>(
+        _ column: borrowing FixedColumn<Value>, at levels: borrowing ColumnLevels, member: UInt8? = nil
     ) throws(ParquetError) {
-        try write(CPQ_INT64, levels.levels(chosen: member), column.values())
-    }
-
-    public mutating func write(
-        _ column: borrowing DoubleColumn, at levels: borrowing ColumnLevels, member: UInt8? = nil
-    ) throws(ParquetError) {
-        try write(CPQ_DOUBLE, levels.levels(chosen: member), column.values())
-    }
-
-    public mutating func write(
-        _ column: borrowing BoolColumn, at levels: borrowing ColumnLevels, member: UInt8? = nil
-    ) throws(ParquetError) {
-        try write(CPQ_BOOL, levels.levels(chosen: member), column.values())
+        try write(Value.leafType, levels.levels(chosen: member), column.values())
     }
 
     public mutating func write(
         _ column: borrowing BytesColumn, at levels: borrowing ColumnLevels, member: UInt8? = nil
     ) throws(ParquetError) {
-        try write(CPQ_BYTES, levels.levels(chosen: member), column.values())
+        try write(CPQ_BYTES.rawValue, levels.levels(chosen: member), column.values())
     }
 
     public mutating func write(
         _ column: borrowing TextColumn, at levels: borrowing ColumnLevels, member: UInt8? = nil
     ) throws(ParquetError) {
-        try write(CPQ_BYTES, levels.levels(chosen: member), column.values())
+        try write(CPQ_BYTES.rawValue, levels.levels(chosen: member), column.values())
     }
 
     public mutating func write(
         _ column: borrowing MapKeyColumn, at levels: borrowing ColumnLevels
     ) throws(ParquetError) {
-        try write(CPQ_BYTES, levels.levels(chosen: nil), column.values())
+        try write(CPQ_BYTES.rawValue, levels.levels(chosen: nil), column.values())
     }
 
     /// The pointers in `levels` and `values` belong to columns that the caller borrows for the call.
     private mutating func write(
-        _ type: cpq_type, _ levels: cpq_levels, _ values: cpq_values
+        _ type: UInt32, _ levels: cpq_levels, _ values: cpq_values
     ) throws(ParquetError) {
         var levels = levels
         var values = values
-        try call { cpq_writer_column(writer, Int32(type.rawValue), &levels, &values, $0) }
+        try call { cpq_writer_column(writer, Int32(type), &levels, &values, $0) }
     }
 }
 
@@ -154,7 +134,7 @@ private struct NativeSchema {
                         page_bytes: Int64(options.pageBytes), dictionary_bytes: Int64(options.dictionaryBytes),
                         bloom_distinct: Int64(options.bloomDistinctValues),
                         bloom_false_positives: options.bloomFalsePositives,
-                        page_index: options.hasPageIndex ? 1 : 0, created_by: createdBy)
+                        created_by: createdBy)
                     return cpq_writer_open_local(path, named, Int32(named.count), &native, error)
                 }
             }

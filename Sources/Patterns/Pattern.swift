@@ -8,8 +8,9 @@
 public struct Pattern: Sendable {
     /// Of the expression in UTF-8: longer ones are programs, not patterns.
     public static let textLimitBytes = 1024
-    /// For what is compiled and the states it takes on, as RE2's default: `\pL{100}` fits, a nest of thousands does not.
-    public static let memoryLimitBytes: Int64 = 8 << 20
+    /// For what is compiled and the states that it takes on: a quarter of RE2's default, so that a thousand
+    /// rules' patterns stay within 2 GiB even when hostile texts fill every cache.
+    public static let memoryLimitBytes: Int64 = 2 << 20
 
     /// As it was given.
     public let text: String

@@ -7,7 +7,7 @@
 /// whole takes more than its memory, or runs out of it in a text, the patterns are asked one by one, which is correct
 /// and slower; `exhaustedCount` tells. (RE2 makes room by forgetting states, so the latter is not known to happen.)
 public struct PatternSet: Sendable {
-    /// For the set as a whole, as much as for two patterns: its states are those of all its patterns together.
+    /// For the set as a whole, as much as for eight patterns: its states are those of all together.
     public static let memoryLimitBytes: Int64 = 16 << 20
 
     public let patterns: [Pattern]

@@ -347,7 +347,7 @@ extension RecoverMachine {
         case .success(let rows):
             progressed()
             work[partition].lastInFile = rows.map(\.offset).max()
-            work[partition].present += rows
+            if !options.plants(.forgetsPresentRows) { work[partition].present += rows }
             for row in rows { work[partition].presentTraces.insert(row.traceID) }
             return readPresent(file, partition + 1)
         }

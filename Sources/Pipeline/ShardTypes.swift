@@ -70,6 +70,16 @@ public struct ShardOptions: Sendable {
 
     public init() {}
 
+    /// One partition's share of what the whole source may have.
+    public mutating func divide(by partitions: Int) {
+        let count = max(1, partitions)
+        buffer.bytes /= count
+        buffer.spillsAboveBytes /= count
+        buffer.traces = max(1, buffer.traces / count)
+        decisions = max(1, decisions / count)
+        partitionCount = count
+    }
+
     func plants(_ fault: PlantedFault) -> Bool {
         #if DEBUG
             faults.contains(fault)
@@ -99,6 +109,8 @@ public enum PlantedFault: String, Sendable, CaseIterable {
     case looksForSnapshot
     /// Every embedded log has the same name.
     case sharedLogName
+    /// Recovery does not remember which rows the table already has above `resume`.
+    case forgetsPresentRows
     /// Newer rules do not see what is buffered already.
     case skipsRematch
     /// A rule that has expired decides nothing any more.

@@ -5,6 +5,10 @@ public import Iceberg
 /// There is no mailbox between log and shard: the shard pulls up to what is synced, as fast as it can.
 public protocol SpanSource: AnyObject, Sendable {
     var id: PartitionID { get }
+    /// Who made the timestamps of its records.
+    var timestamps: TimestampKind { get }
+    /// Partitions of the whole source, whoever owns them: budgets and limits are divided by it.
+    var siblingCount: Int { get }
     /// What can be read now.
     var bounds: SourceBounds { get }
     /// Whole records from the first at or above `offset`, about `limitBytes` of them but at least one if there is one.
@@ -62,6 +66,8 @@ public struct SourceError: Error, Sendable, Hashable, CustomStringConvertible {
 
 /// A log of one reader: nobody else can own its partitions, and reading begins wherever it is asked to.
 extension SpanSource {
+    public var timestamps: TimestampKind { .stamp }
+    public var siblingCount: Int { 1 }
     public func confirm() {}
     public func prepare() -> SourceStart { SourceStart(bounds: bounds) }
     public func identify(generation: Int64) {}

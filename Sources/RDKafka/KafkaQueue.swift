@@ -1,17 +1,22 @@
 import CLibrdkafka
+import Threads
 
 /// A queue of messages that one thread takes from: partitions are forwarded to it.
 public final class KafkaQueue: @unchecked Sendable {
     let pointer: OpaquePointer
     /// A queue must not outlive its client.
     private let handle: KafkaHandle
+    private let listeners = Lock<[Listener]>([])
 
     init(_ handle: KafkaHandle) {
         self.handle = handle
         pointer = rd_kafka_queue_new(handle.pointer)
     }
 
-    deinit { rd_kafka_queue_destroy(pointer) }
+    deinit {
+        rd_kafka_queue_cb_event_enable(pointer, nil, nil)
+        rd_kafka_queue_destroy(pointer)
+    }
 
     /// Messages that wait here, errors and ends of partitions among them.
     public var count: Int { Int(rd_kafka_queue_length(pointer)) }
@@ -24,9 +29,26 @@ public final class KafkaQueue: @unchecked Sendable {
         batch.fill(from: pointer, milliseconds: KafkaHandle.milliseconds(limit))
     }
 
-    /// Writes one byte to the descriptor (an eventfd takes eight) whenever the empty queue gets a message.
-    public func signal(_ descriptor: Int32, with bytes: [UInt8]) {
-        bytes.withUnsafeBytes { rd_kafka_queue_io_event_enable(pointer, descriptor, $0.baseAddress, $0.count) }
+    /// Calls `signal` whenever the empty queue gets something; on librdkafka's threads, must not block.
+    public func notify(_ signal: @escaping @Sendable () -> Void) {
+        let new = Listener(signal)
+        // An earlier one may be in a call just now: all of them live as long as the queue.
+        listeners.withLock { $0.append(new) }
+        let box = Unmanaged.passUnretained(new)
+        rd_kafka_queue_cb_event_enable(
+            pointer,
+            { _, opaque in
+                opaque.map { Unmanaged<Listener>.fromOpaque($0).takeUnretainedValue().signal() }
+            }, box.toOpaque())
+    }
+
+    /// Keeps the closure where librdkafka finds it, as long as the queue lives.
+    private final class Listener: Sendable {
+        let signal: @Sendable () -> Void
+
+        init(_ signal: @escaping @Sendable () -> Void) {
+            self.signal = signal
+        }
     }
 }
 

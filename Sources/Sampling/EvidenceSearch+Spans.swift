@@ -23,7 +23,8 @@ extension EvidenceSearch {
                 if look(at: span, values, in: kept.arena) { break }
             }
         }
-        return wanted.flatMap { $0.answer.prefix(VoteEvidence.pieceLimit) }
+        let isWhole = kept.spans.count <= Self.spanLimit
+        return wanted.flatMap { $0.answer(isWhole: isWhole).prefix(VoteEvidence.pieceLimit) }
     }
 
     /// - Returns: Whether nothing is open any more.
@@ -45,11 +46,15 @@ extension EvidenceSearch.Question {
 
 extension EvidenceSearch.Wanted {
     /// The pieces found; that nothing was found is an answer for `nearest`.
-    var answer: [VoteEvidence] {
-        if case .nearest(let key) = question, pieces.isEmpty {
+    ///
+    /// - Parameter isWhole: Whether every span was looked at: only then is anything said of all of them.
+    func answer(isWhole: Bool) -> [VoteEvidence] {
+        switch question {
+        case .firstStart, .lastEnd: return isWhole ? pieces : []
+        case .nearest(let key) where pieces.isEmpty && isWhole:
             return [VoteEvidence(policy: policy, part: part, subject: .absence, key: key, value: "")]
+        default: return pieces
         }
-        return pieces
     }
 
     mutating func look(at span: KeptSpan, _ values: SpanValues, in arena: [UInt8]) {

@@ -2,7 +2,8 @@ internal import Sampling
 
 extension Declaration {
     /// Every key of this version, in the order of the reference.
-    static let all: [Declaration] = app + otlp + sampling + forceSampling + storage + observability + admin + query
+    static let all: [Declaration] =
+        app + otlp + kafka + sampling + forceSampling + storage + observability + admin + query
 
     private static let anyCount = 1...1_000_000_000
     private static let anyPort = 0...65_535
@@ -46,7 +47,7 @@ extension Declaration {
             "Folder of the log, the embedded catalog and its warehouse."),
         Declaration(
             "app.max_disk_bytes", .bytes(\.app.maximumDiskBytes, anyBytes),
-            "Most disk for the log. The last 5 % of the file system are never used."),
+            "Most disk for the log and for spans that wait. The last 5 % of the file system are never used."),
     ]
 
     private static let otlp: [Declaration] = [

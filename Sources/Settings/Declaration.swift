@@ -38,6 +38,8 @@ struct Declaration: Sendable {
         case optionalPath(Property<String?>)
         /// A list of texts; one alone is taken as a list of it.
         case texts(Property<[String]>)
+        /// Names of somebody else's, each with a text; a variable names one with `_` for `.`.
+        case properties(Property<[String: String]>)
         /// One word of a closed list; the first is the default and the only one that has an effect yet.
         case constant([String])
         case logFilter(Property<LogFilter>)

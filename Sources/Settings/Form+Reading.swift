@@ -5,7 +5,7 @@ internal import Telemetry
 extension Declaration.Form {
     var isTree: Bool {
         switch self {
-        case .tree, .texts: true
+        case .tree, .texts, .properties: true
         default: false
         }
     }
@@ -37,6 +37,10 @@ extension Declaration.Form {
             } else {
                 settings[keyPath: property] = [try Self.filled(node)]
             }
+        case .properties(let property):
+            var values: [String: String] = [:]
+            for entry in try node.map() { values[entry.key] = try entry.value.text() }
+            settings[keyPath: property] = values
         case .tree(let property, _): settings[keyPath: property] = node
         }
     }

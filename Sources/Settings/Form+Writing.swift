@@ -1,4 +1,5 @@
 internal import Configuration
+internal import RDKafka
 internal import Sampling
 internal import Telemetry
 internal import YAML
@@ -21,6 +22,12 @@ extension Declaration.Form {
         case .constant(let words): words[0]
         case .texts(let property):
             "[\(settings[keyPath: property].map { YAMLText.scalar($0) }.joined(separator: ", "))]"
+        case .properties(let property):
+            "{"
+                + settings[keyPath: property].sorted { $0.key < $1.key }.map { name, value in
+                    let shown = KafkaConfiguration.secrets.contains(name) ? "<redacted>" : value
+                    return "\(YAMLText.scalar(name)): \(YAMLText.scalar(shown))"
+                }.joined(separator: ", ") + "}"
         case .tree(let property, _): settings[keyPath: property].map(YAMLText.flow)
         }
     }
@@ -41,6 +48,7 @@ extension Declaration.Form {
         case .text, .optionalText: "text"
         case .name: "name: letters, digits, `_`, `-`"
         case .texts: "list of texts"
+        case .properties: "map of names and texts"
         case .path, .optionalPath: "path; a relative one lies in the file's folder, or the working directory"
         case .constant(let words): "`\(words[0])`"
         case .logFilter: "levels"

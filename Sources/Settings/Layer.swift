@@ -17,6 +17,15 @@ struct Layer {
             declarations.first { $0.key == name || $0.aliasKey == name }
         }
 
+        /// A name below a key that takes properties: the key, and the property with dots for `_`.
+        func property(_ name: String) -> (Declaration, String)? {
+            for declaration in declarations where name.hasPrefix(declaration.key + ".") {
+                guard case .properties = declaration.form else { continue }
+                return (declaration, String(name.dropFirst(declaration.key.count + 1)).replacing("_", with: "."))
+            }
+            return nil
+        }
+
         func unbuilt(_ name: String) -> UnbuiltKey? { unbuilt.first { $0.covers(name) } }
 
         func isSection(_ name: String) -> Bool {
@@ -38,6 +47,8 @@ struct Layer {
             } else {
                 values[declaration.key] = node
             }
+        } else if let (declaration, property) = vocabulary.property(name) {
+            takeProperty(node, property, of: declaration, keyPlace: keyPlace)
         } else if vocabulary.isSection(name) {
             takeSection(node, as: name, keyPlace: keyPlace, vocabulary)
         } else if let unbuilt = vocabulary.unbuilt(name) {
@@ -45,6 +56,14 @@ struct Layer {
         } else {
             problems.error(at: keyPlace, key: name, "unknown key" + hint(name, vocabulary))
         }
+    }
+
+    /// One of somebody else's names, given by itself.
+    private mutating func takeProperty(_ node: Node, _ name: String, of declaration: Declaration, keyPlace: Place) {
+        var entries: [Node.Entry] = []
+        if let known = values[declaration.key], case .map(let before) = known.value { entries = before }
+        entries.append(Node.Entry(key: name, keyPlace: keyPlace, value: node))
+        values[declaration.key] = Node(.map(entries), at: keyPlace)
     }
 
     private mutating func takeSection(

@@ -9,6 +9,7 @@ extension Loader {
         checkWaits()
         checkDisk()
         checkAdmin(readFile)
+        checkKafka()
         resolveCatalog()
         checkPorts()
     }

@@ -57,7 +57,13 @@ struct Loader {
         var values: [String: Node] = [:]
         for layer in layers {
             problems.add(layer.problems.list)
-            values.merge(layer.values) { _, later in later }
+            for (key, node) in layer.values {
+                if case .properties = vocabulary.declaration(key)?.form, let earlier = values[key] {
+                    values[key] = node.over(earlier)
+                } else {
+                    values[key] = node
+                }
+            }
         }
         for declaration in vocabulary.declarations {
             guard let node = values[declaration.key] else { continue }
@@ -103,6 +109,15 @@ struct Loader {
             take(text, as: key, at: place, in: &layer)
         }
         return layer
+    }
+}
+
+extension Node {
+    /// A map adds to an earlier one, name by name; anything else takes its place.
+    fileprivate func over(_ earlier: Node) -> Node {
+        guard case .map(let mine) = value, case .map(let theirs) = earlier.value else { return self }
+        let names = Set(mine.map(\.key))
+        return Node(.map(theirs.filter { !names.contains($0.key) } + mine), at: place)
     }
 }
 

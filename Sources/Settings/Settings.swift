@@ -7,6 +7,7 @@ public import Telemetry
 public struct Settings: Sendable {
     public var app: Application
     public var otlp = OTLP()
+    public var kafka = Kafka()
     public var sampling = SamplingSettings()
     public var forceSampling = ForceSampling()
     public var storage = Storage()

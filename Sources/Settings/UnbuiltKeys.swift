@@ -13,14 +13,9 @@ struct UnbuiltKey: Sendable {
         list("app.", ["max_buffer_spans"], "there is no such limit; app.max_buffer_bytes limits the buffer")
         + list("otlp.", ["grpc_port"], "OTLP over gRPC is not built yet")
         + list("otlp.", ["tls_cert_path", "tls_key_path", "tls_client_ca_path"], "TLS is not built yet")
-        + list(
-            "kafka.",
-            [
-                "brokers", "input_topic", "consumer_group", "auto_offset_reset", "session_timeout_ms",
-                "sasl_mechanism", "sasl_username", "sasl_password", "security_protocol", "ssl_ca_path",
-                "ssl_cert_path", "ssl_key_path", "librdkafka.", "output_topic", "repartition.enabled", "take_over",
-                "leave_on_shutdown",
-            ], "the Kafka source is not built yet")
+        + list("kafka.", ["output_topic"], "sending kept traces to Kafka is not built yet")
+        + list("kafka.", ["repartition.enabled"], "keying a topic anew by trace is not built yet")
+        + list("kafka.", ["take_over"], "taking over another group's positions is not built yet")
         + list(
             "redis.", ["url", "password", "db", "pool_size", "connection_timeout_secs", "trace_ttl_secs"],
             "the Redis store is not built yet")

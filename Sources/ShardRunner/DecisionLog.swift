@@ -71,6 +71,9 @@ public final class DecisionLog: Sendable {
         }
     }
 
+    /// Samplers whose decisions may still be asked for.
+    var samplerCount: Int { state.withLock { $0.samplers.count } }
+
     /// - Parameter number: Of the sampler that decided.
     func append(_ events: [DecisionEvent], number: UInt32) {
         state.withLock { state in

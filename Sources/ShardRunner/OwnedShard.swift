@@ -146,12 +146,20 @@ final class OwnedShard {
         let bytes = batch.bytes.span.bytes
         while position < batch.entries.count {
             let entry = batch.entries[position]
-            switch shard.ingest(entry.record, bytes.extracting(entry.body), wall: wall) {
+            switch shard.ingest(
+                entry.record, bytes.extracting(entry.body), following: following(position, batch), wall: wall)
+            {
             case .taken: position += 1
             case .again(let hold): return hold
             }
         }
         return nil
+    }
+
+    /// Timestamps of the records behind this one; only senders' timestamps need them.
+    private func following(_ position: Int, _ batch: SourceBatch) -> [Int64] {
+        guard source.timestamps == .createTime else { return [] }
+        return batch.entries[(position + 1)...].prefix(8).map(\.record.timestampMilliseconds)
     }
 
     private func reach(_ hold: IngestOutcome.Hold?) -> LogReach {

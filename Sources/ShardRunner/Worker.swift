@@ -135,8 +135,11 @@ final class Worker: Sendable {
     private func open(_ recovered: RecoveredPartition, _ source: any SpanSource) -> OwnedShard {
         source.notify { [wakeup] in wakeup.signal() }
         let sampler = context.sampler()
+        var options = context.options.shard
+        options.timestamps = source.timestamps
+        options.divide(by: source.siblingCount)
         return OwnedShard(
-            Shard(recovered: recovered, options: context.options.shard, sampler: sampler.sampler),
+            Shard(recovered: recovered, options: options, sampler: sampler.sampler),
             number: sampler.number, source: source, verdicts: context.verdicts, decisions: context.decisions,
             spill: context.spill?.channel(wakeup: wakeup), metrics: ShardMetrics(context.metrics),
             noteRuleMatches: context.noteRuleMatches, logger: context.logger, options: context.options)

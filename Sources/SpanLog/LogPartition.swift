@@ -13,6 +13,7 @@ import Threads
 /// thread waits on its own condition, never by polling.
 final class LogPartition: SpanSource {
     let id: PartitionID
+    let siblingCount: Int
     private let options: LogOptions
     private let files: any SegmentFiles
     private let clock: any Clock
@@ -31,10 +32,11 @@ final class LogPartition: SpanSource {
     private let thread = Lock<NamedThread?>(nil)
 
     init(
-        _ log: PartitionLog, id: PartitionID, files: any SegmentFiles, options: LogOptions, clock: any Clock,
+        _ log: PartitionLog, id: PartitionID, siblingCount: Int, files: any SegmentFiles, options: LogOptions, clock: any Clock,
         otherBytes: @escaping @Sendable () -> Int, metrics: EntranceMetrics?, logger: Logger
     ) {
         self.id = id
+        self.siblingCount = siblingCount
         self.files = files
         self.options = options
         self.clock = clock

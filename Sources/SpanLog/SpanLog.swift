@@ -56,6 +56,7 @@ public final class SpanLog: IngestPort {
         let moment = clock.moment
         var uuid: LogUUID?
         var partitions: [LogPartition] = []
+        let siblingCount = files.count
         for (partition, files) in files.enumerated() {
             let proposal = Self.superblock(Int32(partition), uuid: uuid, at: moment)
             let log = try PartitionLog(opening: files, proposal: proposal, options: options, at: moment)
@@ -67,7 +68,8 @@ public final class SpanLog: IngestPort {
             Self.report(log, logger)
             partitions.append(
                 LogPartition(
-                    log, id: PartitionID(source: Self.source(of: log), partition: Int32(partition)), files: files,
+                    log, id: PartitionID(source: Self.source(of: log), partition: Int32(partition)),
+                    siblingCount: siblingCount, files: files,
                     options: options, clock: clock, otherBytes: otherBytes, metrics: metrics, logger: logger))
         }
         source = partitions[0].id.source

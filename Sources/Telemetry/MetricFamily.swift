@@ -152,7 +152,7 @@ struct MetricDeclarations {
         families.append(MetricFamily(declaration: declaration) { read().map { [MetricSample(value: $0)] } ?? [] })
     }
 
-    private mutating func add(
+    mutating func add(
         _ name: String, _ kind: MetricDeclaration.Kind, _ help: String,
         _ labels: [(String, [String]?)] = [], _ samples: @escaping @Sendable () -> [MetricSample]
     ) {

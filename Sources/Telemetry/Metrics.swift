@@ -8,6 +8,7 @@ public final class Metrics: Sendable {
     public let storage: StorageMetrics
     public let queries: QueryMetrics
     public let forceRules: ForceRuleMetrics
+    public let kafka: KafkaMetrics
 
     private let families: [MetricFamily]
 
@@ -21,6 +22,7 @@ public final class Metrics: Sendable {
         storage = StorageMetrics(&declare)
         queries = QueryMetrics(&declare)
         forceRules = ForceRuleMetrics(&declare, pipeline)
+        kafka = KafkaMetrics(&declare)
         Self.declareLog(log, &declare)
         declare.information("build_info", [("version", version)], "The program that runs; always 1.")
         ProcessMetrics.declare(&declare)

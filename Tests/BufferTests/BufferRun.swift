@@ -209,7 +209,11 @@ struct BufferRun: ~Copyable {
     }
 
     private mutating func read() {
-        guard let handle = reading.keys.sorted(by: { $0.firstOffset < $1.firstOffset }).first else { return }
+        guard
+            let handle = reading.keys.min(by: {
+                ($0.firstOffset, $0.traceID) < ($1.firstOffset, $1.traceID)
+            })
+        else { return }
         if random.chance(0.1) {
             buffer.discard(handle)
             reading[handle] = nil

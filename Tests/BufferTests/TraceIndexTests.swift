@@ -88,22 +88,27 @@ import TraceModel
         }
     }
 
-    @Test(
-        arguments: [
-            "counted up": { (number: UInt64) in TraceID(high: 0, low: number + 1) },
-            "counted up in the upper half": { TraceID(high: $0 + 1, low: 0) },
-            "halves alike": { TraceID(high: $0 + 1, low: $0 + 1) },
-            "few bits": { TraceID(high: 1 << ($0 % 64), low: 1 << ($0 / 64)) },
-            "an operand that is the key": { TraceID(high: HashKey.fixed.first, low: $0) },
-        ].map { Named(name: $0.key, make: $0.value) })
-    func `ids with little chance in them spread`(ids: Named) {
-        let made = (0..<UInt64(1000)).map { ids.make($0) }
-        #expect(longestRun(made, bucketCount: 2048, key: .fixed) < 40)
+    struct MadeUp: CustomTestStringConvertible, Sendable {
+        var testDescription: String
+        var id: @Sendable (UInt64) -> TraceID
+
+        init(_ name: String, _ id: @escaping @Sendable (UInt64) -> TraceID) {
+            testDescription = name
+            self.id = id
+        }
     }
 
-    struct Named: CustomTestStringConvertible, Sendable {
-        var name: String
-        var make: @Sendable (UInt64) -> TraceID
-        var testDescription: String { name }
+    static let madeUp: [MadeUp] = [
+        MadeUp("counted up") { TraceID(high: 0, low: $0 + 1) },
+        MadeUp("counted up in the upper half") { TraceID(high: $0 + 1, low: 0) },
+        MadeUp("halves alike") { TraceID(high: $0 + 1, low: $0 + 1) },
+        MadeUp("few bits") { TraceID(high: 1 << ($0 % 64), low: 1 << ($0 / 64)) },
+        MadeUp("an operand that is the key") { TraceID(high: HashKey.fixed.first, low: $0) },
+    ]
+
+    @Test(arguments: madeUp)
+    func `ids with little chance in them spread`(ids: MadeUp) {
+        let made = (0..<UInt64(1000)).map { ids.id($0) }
+        #expect(longestRun(made, bucketCount: 2048, key: .fixed) < 40)
     }
 }

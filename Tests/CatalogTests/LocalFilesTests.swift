@@ -83,4 +83,21 @@ import Testing
         #expect(throws: StorageError.self) { try files.list(scratch.path, limit: 3) }
         #expect(throws: StorageError.self) { try files.list("/etc", limit: 3) }
     }
+
+    @Test func `what an interrupted write left is removed when it is old, and nothing else is`() throws {
+        let scratch = try Scratch()
+        let files = try LocalFiles(root: scratch.path)
+        let leftovers = ["d/x.parquet.tmp", "d/e/v1.metadata.json.18446744073709551615.tmp", "y.0.tmp"]
+        let others = [
+            "d/x.parquet", "d/notes.tmp", "d/.parquet.tmp", "d/a.b.tmp", "d/a..tmp", "d/.5.tmp", "d/x.5.tmp.old",
+        ]
+        for name in leftovers + others { try files.write("\(scratch.path)/\(name)", [1]) }
+        #expect(files.removeLeftovers(changedBefore: 0) == 0)
+        #expect(files.removeLeftovers(changedBefore: .max) == leftovers.count)
+        for name in leftovers {
+            #expect(throws: StorageError.self) { try files.read("\(scratch.path)/\(name)", limitBytes: 1) }
+        }
+        for name in others { #expect(try files.read("\(scratch.path)/\(name)", limitBytes: 1) == [1]) }
+        #expect(files.removeLeftovers(changedBefore: .max) == 0)
+    }
 }

@@ -30,12 +30,14 @@ import Testing
         ]
         #expect(
             DecisionText(decision).text == """
-                trace 0102 sampled by slow-checkout, reason policy: span "POST /orders" (00000000000000a1) http.route = "/checkout"
+                trace 0102 sampled by slow-checkout, reason policy: span "POST /orders" \
+                (00000000000000a1) http.route = "/checkout"
                 3 spans, the first at T1, the last at T2
                 decided at T3, ripe because: root
 
                 policy         vote           why
-                slow-checkout  sampled        x yes: span "POST /orders" (00000000000000a1) http.route = "/checkout", method = "POST"
+                slow-checkout  sampled        x yes: span "POST /orders" (00000000000000a1) \
+                http.route = "/checkout", method = "POST"
                 slow           not_sampled    latency 5 ms < 6 ms
                 later          not_evaluated  not asked
 

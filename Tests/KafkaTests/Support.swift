@@ -91,10 +91,10 @@ func send(_ messages: [KafkaProducer.Message], to servers: String, settings: [St
 }
 
 /// Waits for something that another thread or the cluster does.
-func eventually(within limit: Duration = .seconds(20), _ condition: () -> Bool) -> Bool {
+func eventually(within limit: Duration = .seconds(20), _ condition: () throws -> Bool) rethrows -> Bool {
     let deadline = MonotonicInstant.now + limit
     let pause = Wakeup()
-    while !condition() {
+    while try !condition() {
         guard .now < deadline else { return false }
         pause.sleep(.milliseconds(20))
     }

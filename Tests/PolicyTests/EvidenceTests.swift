@@ -228,6 +228,22 @@ struct EvidenceCase: Sendable, CustomTestStringConvertible {
             other.evidence(for: other.decide(trace.summary), votes: [.notSampled], of: trace.summary, in: nil) == [])
     }
 
+    @Test func `of a trace with too many spans nothing is said of all of them`() throws {
+        let spans = (0...EvidenceSearch.spanLimit).map { SentSpan(id: 1, name: "op", start: UInt64($0), end: 20_000) }
+        for (type, members, shows) in [
+            ("latency", "{threshold_ms: 1}", "latency 20000 ms >= 1 ms"),
+            ("string_attribute", "{key: nothing, values: [x]}", ""),
+            ("status_code", "{status_codes: [UNSET]}", #"span "op" status UNSET"#),
+        ] {
+            let sampler = try sampler(type, members)
+            let trace = try DecidedTrace(spans, resource: [], matching: sampler.program)
+            let decision = sampler.decide(trace.summary)
+            let evidence = sampler.evidence(
+                for: decision, votes: [decision.isKept ? .sampled : .notSampled], of: trace.summary, in: trace.kept)
+            #expect(VoteEvidence.line(evidence) == shows)
+        }
+    }
+
     @Test func `a policy that was not asked shows nothing`() throws {
         let sampler = try sampler("always_sample", "{}")
         let trace = try DecidedTrace(Self.spans, resource: [], matching: sampler.program)

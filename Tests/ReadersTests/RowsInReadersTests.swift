@@ -19,11 +19,14 @@ import TraceModel
             GeneratedRequest(
                 resource: [GeneratedAttribute("host.name", "a")], scopeName: "", scopeVersion: "",
                 spans: SampleSpans.random(count: 300, seed: seed)),
+            GeneratedRequest(
+                resource: [service], scopeName: "my scope", scopeVersion: "",
+                spans: SampleSpans.alike(count: 200, seed: seed)),
         ]
         let origins = requests.enumerated().map { offset, request in
             ExpectedRows.Origin(
                 request: request, offset: offset,
-                serviceName: offset == 0 ? "checkout" : SpanTable.unknownService,
+                serviceName: offset != 1 ? "checkout" : SpanTable.unknownService,
                 decidedAtMilliseconds: Self.decidedAtMilliseconds)
         }
         let traces = try Sampled.traces(
@@ -53,7 +56,7 @@ import TraceModel
                 + table.dataFiles.map { String($0.path.dropFirst("file://".count)) },
             folder: table.folder)
         #expect(outcome.isSuccess, Comment(rawValue: outcome.text))
-        #expect(outcome.text.contains("304 rows"))
+        #expect(outcome.text.contains("504 rows"))
     }
 
     @Test func `the comparison finds a value that differs`() throws {

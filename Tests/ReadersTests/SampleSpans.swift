@@ -117,6 +117,37 @@ enum SampleSpans {
         }
     }
 
+    /// The key by which `check_rows.py` asks for one row.
+    private static let onlyInOne = "int.largest"
+
+    /// Spans that have most attributes in common, as those of one service do; the last has a text of a mebibyte, a long
+    /// list and one that is nested as deep as a reader of OTLP takes.
+    static func alike(count: Int, seed: UInt64) -> [GeneratedSpan] {
+        var random = SeededRandom(seed: seed)
+        var spans = (0..<count).map { index in
+            var span = GeneratedSpan(
+                traceID: TraceID(high: 5, low: UInt64(1 + index / 8)), spanID: SpanID(UInt64(10_000 + index)),
+                name: word(&random), startTimeUnixNano: startUnixNano + UInt64(index),
+                endTimeUnixNano: startUnixNano + UInt64(2 * index))
+            // Some absent, in an order that changes seldom.
+            span.attributes = attributes.filter { random.chance(0.8) && $0.key != onlyInOne }
+            if random.chance(0.2) { span.attributes.reverse() }
+            for key in 0..<4 {
+                span.attributes.append(GeneratedAttribute("key \(key)", .string("value \(random.below(20))")))
+                span.attributes.append(GeneratedAttribute("number \(key)", .int(Int64(random.below(100) - 3))))
+            }
+            return span
+        }
+        var deep = GeneratedValue.int(1)
+        for _ in 0..<60 { deep = .array([deep]) }
+        spans[count - 1].attributes += [
+            GeneratedAttribute("huge", .string(String(repeating: "é", count: 1 << 19))),
+            GeneratedAttribute("long", .array((0..<10_000).map { .int(Int64($0)) })),
+            GeneratedAttribute("deep", deep),
+        ]
+        return spans
+    }
+
     /// A set of attributes without repeated keys.
     private static func set(_ random: inout SeededRandom) -> [GeneratedAttribute] {
         let count = random.chance(0.02) ? 100 : random.below(6)

@@ -29,7 +29,7 @@ final class SampleTable {
     /// Appends a snapshot with the traces' rows, or an empty one.
     func append(_ traces: [SampledTrace], source: SourceID) throws {
         var options = ParquetRowFiles.Options()
-        options.rowGroupRows = 64
+        options.rowGroupRows = 128
         let rowFiles = try ParquetRowFiles(table: metadata, options: options)
         let written =
             try traces.isEmpty

@@ -49,6 +49,21 @@ import Threads
         #expect(page.contains("tail_sampling_policy_votes_total{policy=\"errors\",vote=\"not_sampled\"} 0\n"))
     }
 
+    @Test func `what one thread has gathered is what it would have observed one by one`() {
+        let (one, other) = (Metrics(version: "x"), Metrics(version: "x"))
+        var local = LocalHistogram(like: one.pipeline.shardTurnDuration)
+        for nanoseconds in [0, -5, 1_000_000, 1_000_001, 99_000_000, 100_000_001, 5_000_000_000] {
+            local.observe(nanoseconds: nanoseconds, count: 2)
+            for _ in 0..<2 { other.pipeline.shardTurnDuration.observe(.nanoseconds(nanoseconds)) }
+        }
+        for _ in 0..<2 { one.pipeline.shardTurnDuration.add(&local) }
+        func lines(_ metrics: Metrics) -> [Substring] {
+            metrics.page(.text).split(separator: "\n").filter { $0.contains("shard_turn_seconds") }
+        }
+        #expect(lines(one) == lines(other))
+        #expect(lines(one).contains("tail_sampling_shard_turn_seconds_count 14"))
+    }
+
     @Test func `names beyond the limit share one series`() {
         let metrics = Metrics(version: "x")
         for index in 0..<(NamedCounters<PolicyVote>.maxNames + 10) {

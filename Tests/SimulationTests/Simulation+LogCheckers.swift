@@ -90,7 +90,13 @@ extension Simulation {
         let instance = process.instance
         for event in box.shard.takeDecisions() {
             let summary = event.summary
-            let ruling = checkRules(event, process)
+            var ruling = checkRules(event, process)
+            // A verdict that stands is still that of whoever made it.
+            if let before = instance.decisions[summary.traceID]?.last,
+                before.life == process.life || process.remembered.contains(summary.traceID)
+            {
+                ruling = before.ruling
+            }
             let seen = SeenDecision(
                 life: process.life, first: summary.firstOffset, last: summary.lastOffset,
                 spanCount: Int(summary.spanCount), isKept: event.decision.isKept, isEarly: event.cause == .early,
@@ -131,10 +137,10 @@ extension Simulation {
             // What came of it when it was judged anew stands from then on.
             let stands = !others[(index + 1)...].contains { seen.first <= $0.last && $0.first <= seen.last }
             if seen.isKept != other.isKept, stands {
-                // By other rules now, and nobody remembers: the verdict files went with the power.
-                if seen.ruling != other.ruling, instance.powerCutSteps.contains(where: { $0 >= other.step }) {
-                    continue
-                }
+                // Nobody remembers, for the verdict files went with the power: other rules may decide now, and a
+                // verdict that was made early may be another one with the whole trace at hand.
+                let isForgotten = instance.powerCutSteps.contains { $0 >= other.step }
+                if isForgotten, seen.ruling != other.ruling || others.contains(where: \.isEarly) { continue }
                 violate(.oneVerdict, "\(traceID) \(instance.decisions[traceID]!), then \(seen)")
             } else if (seen.first, seen.last, seen.spanCount) != (other.first, other.last, other.spanCount) {
                 violate(.sameClock, "\(traceID) \(other), then \(seen)")

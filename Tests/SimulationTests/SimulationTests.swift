@@ -56,11 +56,13 @@ struct PlantedRule: CustomTestStringConvertible {
         PlantedRule(fault: .ignoresSourceIndex, breaks: [.noLoss, .whole, .kept]),
         PlantedRule(fault: .floorIsNewest, breaks: [.floor, .identity]),
         PlantedRule(fault: .looksForSnapshot, breaks: [.once, .identity]) {
-            $0.catalogFaultProbability = 0.35
+            $0.catalogFaultProbability = 0.5
             $0.killProbability = 0.002
             $0.freezeProbability = 0.001
+            $0.schedule.without = [.noAnswer, .refusedWrite, .conflict, .conflictStorm]
         },
         PlantedRule(fault: .sharedLogName, breaks: [.noLoss, .whole, .identity]) { $0.instanceCount = 2 },
+        PlantedRule(fault: .forgetsPresentRows, breaks: [.identity]),
         PlantedRule(fault: .skipsRematch, breaks: [.rules]) { $0.changesRules = true },
         PlantedRule(fault: .forgetsBoundary, breaks: [.rules]) { $0.changesRules = true },
         PlantedRule(fault: .deletedRuleActs, breaks: [.rules]) { $0.changesRules = true },
@@ -71,7 +73,7 @@ struct PlantedRule: CustomTestStringConvertible {
 }
 
 @Suite struct PlantedFaultTests {
-    static let seedLimit: UInt64 = 50
+    static let seedLimit: UInt64 = 100
 
     @Test(arguments: PlantedRule.all)
     func `a rule that is switched off breaks its invariant`(rule: PlantedRule) throws {

@@ -132,4 +132,87 @@ struct OriginalTests {
         #expect(counts.invalidUTF8 == 1)
         #expect(counts.duplicateKey == 1)
     }
+
+    @Test func `what is wrong with a span is said of each that has it, the first and those like it`() throws {
+        let folder = try Folder()
+        let files = try ParquetRowFiles(table: Rows.table())
+        var spans = (1...6 as ClosedRange<UInt64>).map { Rows.span(trace: $0, span: $0) }
+        for index in 0..<4 {
+            spans[index].attributes = [
+                GeneratedAttribute("a", 1), GeneratedAttribute("b", "x"), GeneratedAttribute("a", 1),
+                GeneratedAttribute("b", "x"),
+            ]
+        }
+        let file = try #require(
+            try files.write(
+                Rows.sampled([Rows.message(spans)]), source: Rows.source, directory: folder.uri, name: "n"
+            ).first)
+        #expect(files.counts.duplicateKey == 4)
+        let reader = try ParquetReader(path: String(file.path.dropFirst(7)))
+        let found = reader.column(
+            fieldID: SpanTable.schema.field(named: "otlp_original_cause")?.id ?? -1, name: "otlp_original_cause")
+        let causes = try reader.texts(of: #require(found), rowGroup: 0)
+        #expect(causes == Array(repeating: "duplicate_key", count: 4) + [nil, nil])
+    }
+
+    @Test func `a resource and a scope that many spans share are repaired in each`() throws {
+        var writer = MessageWriter()
+        writer.message(1) { resourceSpans in
+            resourceSpans.message(1) { resource in
+                resource.message(1) { pair in
+                    pair.string(1, "service.name")
+                    pair.message(2) { $0.bytes(1, [0x61, 0xFF]) }
+                }
+            }
+            resourceSpans.message(2) { scopeSpans in
+                scopeSpans.message(1) { $0.bytes(1, [0xFE, 0x62]) }
+                for number in 1...20 as ClosedRange<UInt8> {
+                    scopeSpans.message(2) { span in
+                        span.bytes(1, [UInt8](repeating: number / 4 + 1, count: 16))
+                        span.bytes(2, [UInt8](repeating: number, count: 8))
+                    }
+                }
+            }
+        }
+        let folder = try Folder()
+        var options = ParquetRowFiles.Options()
+        options.rowGroupRows = 6
+        let files = try ParquetRowFiles(table: Rows.table(), options: options)
+        let file = try #require(
+            try files.write(
+                Rows.sampled([writer.bytes]), source: Rows.source, directory: folder.uri, name: "n"
+            ).first)
+        #expect(files.counts.invalidUTF8 == 20)
+        let reader = try ParquetReader(path: String(file.path.dropFirst(7)))
+        for (name, text) in [("service_name", "a\u{FFFD}"), ("scope_name", "\u{FFFD}b")] {
+            let found = reader.column(fieldID: SpanTable.schema.field(named: name)?.id ?? -1, name: name)
+            let column = try #require(found)
+            let texts = try (0..<reader.rowGroupCount).flatMap { try reader.texts(of: column, rowGroup: $0) }
+            #expect(texts == Array(repeating: text, count: 20))
+        }
+    }
+
+    @Test func `a resource that cannot be read costs its own spans only`() throws {
+        // An attribute whose value's length runs over its end.
+        let broken: [UInt8] = [0x0A, 0x05, 0x0A, 0x01, 0x61, 0x12, 0x7F]
+        var body = MessageWriter()
+        body.bytes(1, [UInt8](repeating: 9, count: 16))
+        var trace = KeptTrace(traceID: TraceID(high: 9, low: 9), partition: 0, arena: broken + body.bytes)
+        for index in 0..<9 as Range<UInt32> {
+            trace.spans.append(
+                KeptSpan(
+                    spanID: SpanID(UInt64(index) + 1), offset: 1, index: index,
+                    span: ByteRange(offset: UInt32(broken.count), count: UInt32(body.bytes.count)),
+                    resource: index % 3 == 0 ? .none : ByteRange(offset: 0, count: UInt32(broken.count)),
+                    scope: .none, resourceSchemaURL: .none, scopeSchemaURL: .none))
+        }
+        let folder = try Folder()
+        let files = try ParquetRowFiles(table: Rows.table())
+        let decision = Decision(verdict: .sampled, reason: .error, policy: "errors", adjustedCount: 1)
+        let written = try files.write(
+            [SampledTrace(trace: trace, decision: decision, decidedAtMilliseconds: 1)], source: Rows.source,
+            directory: folder.uri, name: "n")
+        #expect(files.counts.undecodable == 6)
+        #expect(written.reduce(0) { $0 + $1.recordCount } == 9)
+    }
 }

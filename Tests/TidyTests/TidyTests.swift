@@ -37,7 +37,8 @@ import Testing
         ]
         // One system call on a buffer that lives for the call.
         let systemCalls: Set<String> = [
-            "Sources/Commands/Demo/DemoServer.swift", "Sources/Commands/FolderListing.swift",
+            "Sources/Commands/Demo/DemoServer.swift", "Sources/Commands/Evaluate/LineReader.swift",
+            "Sources/Commands/FolderListing.swift",
             "Sources/Commands/ProcessEnvironment.swift", "Sources/Commands/QueryCommand.swift",
             "Sources/QueryEngine/PythonEnvironment.swift", "Sources/QueryEngine/WorkerChannel.swift",
             "Sources/ShardRunner/DeadLetterFolder.swift", "Sources/ShardRunner/SegmentFolder.swift",

@@ -69,7 +69,8 @@ import TraceModel
               "scopeSpans":[{"scope":{"name":"lib","version":"1.0.0","attributes":[
                   {"key":"a","value":{"stringValue":"b"}}]},
                 "spans":[{"traceId":"5B8EFFF798038103D269B633813FC60C","spanId":"EEE19B7EC3C1B174",
-                  "parentSpanId":"EEE19B7EC3C1B173","name":"I'm a server span","startTimeUnixNano":"1544712660000000000",
+                  "parentSpanId":"EEE19B7EC3C1B173","name":"I'm a server span",
+                  "startTimeUnixNano":"1544712660000000000",
                   "endTimeUnixNano":"1544712661000000000","kind":2,
                   "attributes":[{"key":"my.span.attr","value":{"stringValue":"some value"}}]}]}]}]}
             """

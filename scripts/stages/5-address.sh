@@ -12,5 +12,5 @@ for suite in "${suites[@]}"; do filters+=(--filter "^$suite\\."); done
 run_tests address --sanitize address --scratch-path .build/asan "${filters[@]}"
 
 # Every fuzzer replays its corpus and searches for half a minute; then it is shown that it can find something.
-for fuzzer in otlp otlp-json inflate table; do scripts/fuzz "$fuzzer" 30; done
+scripts/fuzz --all 30
 scripts/fuzz --planted

@@ -50,8 +50,8 @@ typedef enum {
 } cpq_annotation;
 
 enum {
-    CPQ_DICTIONARY = 1,  /* dictionary encoding, falling back when it grows */
-    CPQ_DELTA = 2,       /* delta encoding; integers only, not with CPQ_DICTIONARY */
+    CPQ_DICTIONARY = 1,  /* numbers: dictionary encoding when they repeat; texts bring their dictionary with them */
+    CPQ_DELTA = 2,       /* integers: delta encoding, unless they repeat */
     CPQ_STATISTICS = 4,  /* minimum and maximum of each row group */
     CPQ_BLOOM = 8,       /* a bloom filter for each row group */
 };
@@ -74,23 +74,30 @@ typedef struct {
     int64_t dictionary_bytes;   /* of a column in a row group; above it plain encoding follows */
     int64_t bloom_distinct;     /* distinct values a bloom filter is made for */
     double bloom_false_positives;
-    int32_t page_index;         /* 0 or 1 */
     const char *created_by;
 } cpq_options;
 
 /* The levels of one column chunk: where each value stands.
  *
- *   definition NULL: the column is flat and required, each level is a value.
- *   chosen >= 0:     the level's definition is one higher where choice[i] == chosen (a member of a struct of
- *                    which at most one is there; all members share the three arrays).
+ *   a flat, required column: neither array, each level is a value.
+ *   a flat, optional column: `definition`, 0 or 1 for each row.
+ *   a repeated column: `places`, one for each element and each list that is empty or absent:
+ *
+ *       bits   0…7 definition, 8…15 repetition, 16…23 member (0: none)
+ *
+ *     chosen >= 0: the level's definition is one higher where the member is this one (a member of a struct of which at
+ *     most one is there; all of them share the places).
  *   A level has a value when its definition is then the column's maximum.
+ *
+ * Repeated columns of a row group with the same version (not 0) and count have the same places: what is made of them
+ * is made once.
  */
 typedef struct {
     int64_t count;
-    const int16_t *definition;
-    const int16_t *repetition;  /* NULL: nothing above the column is repeated */
-    const uint8_t *choice;
+    const uint8_t *definition;
+    const uint32_t *places;
     int32_t chosen;
+    uint64_t version;
 } cpq_levels;
 
 /* The values of one column chunk, without nulls. */
@@ -146,6 +153,10 @@ int32_t cpq_writer_leaf_count(const cpq_writer *writer);
 int32_t cpq_writer_statistics(cpq_writer *writer, int32_t leaf, cpq_statistics *statistics, cpq_error *error);
 /* Frees the writer; a file that was not published is deleted and never seen. NULL is allowed. */
 void cpq_writer_free(cpq_writer *writer);
+/* Asks for memory that will be read soon. Never fails: an address that is not there is not read. */
+static inline void cpq_prefetch(const void *address, size_t count) {
+    for (size_t line = 0; line < count; line += 64) __builtin_prefetch((const char *)address + line, 0, 2);
+}
 /* Deletes a file; 0 also when it was not there. */
 int32_t cpq_remove_local(const char *path);
 

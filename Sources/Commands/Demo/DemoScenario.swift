@@ -93,7 +93,7 @@ struct DemoScenario {
             let target = try OTLPTarget(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": server.otlpURL])
             let client = try OTLPTraceClient(target)
             defer { client.stop() }
-            try client.send(traces.map(\.requestBytes))
+            _ = try client.send(traces.map(OutgoingTrace.init))
         } catch {
             throw DemoFailure(message: error.message)
         }

@@ -10,8 +10,9 @@ enum EvaluateCommand {
         "evaluate", "Judge traces by a policy file, without a server",
         details: """
             Reads lines from files or standard input, each the OTLP/JSON of one whole trace, or \
-            {"at_ms": N, "trace": <OTLP/JSON>} on a virtual clock; a later line of a trace is late spans of it. The policy \
-            file is a sampling: section or an OpenTelemetry Collector's tail_sampling block. See Documentation/Evaluate.md.
+            {"at_ms": N, "trace": <OTLP/JSON>} on a virtual clock; a later line of a trace is late spans of it. The \
+            policy file is a sampling: section or an OpenTelemetry Collector's tail_sampling block. See \
+            Documentation/Evaluate.md.
             """,
         options: [
             Option("policies", .file, "The policy file, YAML"),

@@ -3,7 +3,7 @@ internal import HTTPClient
 internal import Threads
 
 /// Sends export requests and knows when they were accepted, as an OpenTelemetry exporter would.
-final class OTLPTraceClient {
+final class OTLPTraceClient: TraceReceiver {
     /// How long a receiver that asks for patience is given it, before the command gives up.
     static let patience: Duration = .seconds(60)
     /// Statuses that a sender repeats; source: OTLP specification, "Retryable Response Codes".
@@ -30,8 +30,12 @@ final class OTLPTraceClient {
         client.stop()
     }
 
-    /// Sends all requests at once and returns when every one was accepted.
-    func send(_ bodies: [[UInt8]]) throws(ProduceFailure) {
+    func send(_ traces: [OutgoingTrace]) throws(ProduceFailure) -> [String] {
+        try send(traces.map(\.bytes))
+        return traces.map { "accepted, \($0.traceID)" }
+    }
+
+    private func send(_ bodies: [[UInt8]]) throws(ProduceFailure) {
         var waiting = bodies
         let deadline = MonotonicInstant.now + Self.patience
         while !waiting.isEmpty {

@@ -1,5 +1,6 @@
 internal import Arguments
 internal import Glibc
+internal import Settings
 internal import Threads
 internal import TraceGenerator
 
@@ -32,25 +33,45 @@ enum ProduceCommand {
             Option(
                 "brokers", .text, variables: ["KAFKA_BROKERS", "TSS__KAFKA__BROKERS"],
                 "Kafka brokers, host:port,..."),
+            Option("topic", .text, "Kafka topic (default: kafka.input_topic)"),
         ])
 
     static func run(_ arguments: ParsedCommand) -> Int32 {
         let target = arguments.text("to") ?? (arguments.text("brokers") == nil ? "otlp" : "kafka")
-        guard target == "otlp" else {
-            Terminal.error("tss produce: sending to Kafka is not in this version: use --to otlp")
-            return 2
-        }
         do throws(ProduceFailure) {
             let plan = try ProducePlan(arguments)
-            let target = try OTLPTarget(environment: ProcessEnvironment.variables)
-            let client = try OTLPTraceClient(target)
-            defer { client.stop() }
-            try Producer(plan: plan, client: client).run()
+            if target == "kafka" {
+                try Producer(plan: plan, client: try kafka(arguments)).run()
+            } else {
+                let client = try OTLPTraceClient(try OTLPTarget(environment: ProcessEnvironment.variables))
+                defer { client.stop() }
+                try Producer(plan: plan, client: client).run()
+            }
             return 0
         } catch {
             Terminal.error("tss produce: \(error.message)")
             return 1
         }
+    }
+}
+
+extension ProduceCommand {
+    /// The brokers of the command line, with what the settings say of credentials and of the topic.
+    private static func kafka(_ arguments: ParsedCommand) throws(ProduceFailure) -> KafkaTraceClient {
+        var environment = ProcessEnvironment.variables.filter { $0.key.hasPrefix("TSS__KAFKA__") }
+        if let brokers = arguments.text("brokers") { environment["TSS__KAFKA__BROKERS"] = brokers }
+        if environment["TSS__KAFKA__BROKERS"] == nil { environment["TSS__KAFKA__BROKERS"] = "127.0.0.1:9092" }
+        if let topic = arguments.text("topic") { environment["TSS__KAFKA__INPUT_TOPIC"] = topic }
+        let kafka: Settings.Kafka
+        do throws(SettingsError) {
+            kafka = try Settings.load(
+                SettingsSources(environment: environment), machine: ProcessEnvironment.machine,
+                readFile: CommandSettings.readSecret
+            ).settings.kafka
+        } catch {
+            throw ProduceFailure(message: error.description)
+        }
+        return try KafkaTraceClient(kafka.clientProperties, topic: kafka.inputTopic)
     }
 }
 

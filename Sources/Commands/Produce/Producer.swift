@@ -1,10 +1,33 @@
 internal import Threads
 internal import TraceGenerator
 
+/// Where traces are sent to.
+protocol TraceReceiver {
+    /// Sends all at once and returns when every one was taken, with the words that say where each went.
+    func send(_ traces: [OutgoingTrace]) throws(ProduceFailure) -> [String]
+}
+
+/// One request, of spans of one trace.
+struct OutgoingTrace {
+    /// Hexadecimal.
+    var traceID: String
+    var bytes: [UInt8]
+
+    init(_ trace: GeneratedTrace) {
+        traceID = "\(trace.traceID)"
+        bytes = trace.requestBytes
+    }
+
+    init(traceID: String, bytes: [UInt8]) {
+        self.traceID = traceID
+        self.bytes = bytes
+    }
+}
+
 /// Sends what a plan says and prints a line for each trace.
 struct Producer {
     let plan: ProducePlan
-    let client: OTLPTraceClient
+    let client: any TraceReceiver
 
     func run() throws(ProduceFailure) {
         print("=== Simple Trace Producer ===")
@@ -24,10 +47,10 @@ struct Producer {
     private func send(_ indices: Range<Int>, of traces: DemoTraces) throws(ProduceFailure) {
         for start in stride(from: indices.lowerBound, to: indices.upperBound, by: plan.batchCount) {
             let batch = (start..<min(start + plan.batchCount, indices.upperBound)).map { traces.trace(at: $0) }
-            try client.send(batch.map(\.requestBytes))
+            let places = try client.send(batch.map(OutgoingTrace.init))
             if plan.isQuiet { continue }
-            for trace in batch {
-                print("  [\(trace.kind.label)] Trace \(trace.index) -> accepted, \(trace.traceID)")
+            for (trace, place) in zip(batch, places) {
+                print("  [\(trace.kind.label)] Trace \(trace.index) -> \(place)")
             }
         }
     }
@@ -41,10 +64,10 @@ struct Producer {
             let batch = (start..<min(start + plan.batchCount, plan.traces.traceCount)).map {
                 traces.lateSpans(of: $0, count: plan.lateSpanCount)
             }
-            try client.send(batch.map(\.requestBytes))
+            let places = try client.send(batch.map(OutgoingTrace.init))
             if plan.isQuiet { continue }
-            for trace in batch {
-                print("  [LATE] Trace \(trace.index) -> accepted, \(trace.traceID): \(plan.lateSpanCount) spans")
+            for (trace, place) in zip(batch, places) {
+                print("  [LATE] Trace \(trace.index) -> \(place): \(plan.lateSpanCount) spans")
             }
         }
     }
@@ -55,7 +78,7 @@ struct Producer {
         let indices = 0..<self.plan.traces.traceCount
         for round in 0..<rounds {
             if round > 0 { Wakeup().sleep(plan.spanInterval) }
-            var requests: [[UInt8]] = []
+            var requests: [OutgoingTrace] = []
             for index in indices {
                 var request = traces.trace(at: index).request
                 let spans = request.spans
@@ -63,10 +86,11 @@ struct Producer {
                 request.spans =
                     round == rounds - 1 || spans.count == 1
                     ? [spans[0]] : [traces.lateSpans(of: index, count: round + 1).spans[round]]
-                requests.append(request.encoded())
+                requests.append(
+                    OutgoingTrace(traceID: "\(traces.trace(at: index).traceID)", bytes: request.encoded()))
             }
             for start in stride(from: 0, to: requests.count, by: self.plan.batchCount) {
-                try client.send(Array(requests[start..<min(start + self.plan.batchCount, requests.count)]))
+                _ = try client.send(Array(requests[start..<min(start + self.plan.batchCount, requests.count)]))
             }
             if !self.plan.isQuiet { print("  Round \(round + 1) of \(rounds): \(requests.count) spans accepted") }
         }

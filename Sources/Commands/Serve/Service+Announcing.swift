@@ -28,6 +28,7 @@ extension Service {
         logger.info("Started \(runner.workerCount) evaluation workers")
         let open = addresses
         if let admin = open.admin { logger.info("Health/Admin API server listening on \(admin)") }
+        if kafka != nil { logger.info("Consuming from Kafka topic: \(settings.kafka.inputTopic)") }
         if let otlp = open.otlp { logger.info("Listening for OTLP on \(otlp) (HTTP)") }
         for words in settings.sampling.words { logger.info("policy: \(words)") }
         if let rules = forceRules?.rules, !rules.isEmpty {

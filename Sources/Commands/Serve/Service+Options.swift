@@ -1,9 +1,11 @@
 internal import AdminAPI
 internal import Configuration
 internal import HTTPServer
+internal import KafkaIO
 internal import OTLPServer
 internal import Pipeline
 internal import QueryEngine
+internal import RDKafka
 internal import Sampling
 internal import Settings
 internal import ShardRunner
@@ -39,22 +41,45 @@ extension Service {
         options.targetFileBytes = settings.storage.iceberg.targetFileBytes
         options.logsDecisions = settings.observability.logsDecisions
         var shard = ShardOptions()
-        let partitions = max(1, settings.otlp.partitions)
-        shard.buffer.bytes = settings.app.maximumBufferBytes / partitions
+        // Of all partitions together; each takes its share when it is taken up.
+        let entrances = settings.kafka.brokers != nil && settings.otlp.isEnabled ? 2 : 1
+        shard.buffer.bytes = settings.app.maximumBufferBytes / entrances
         shard.buffer.spills = true
         // What is young stays in memory while there is room: a kept trace is read back from where it is.
         shard.buffer.spillsAboveBytes = shard.buffer.bytes / 2
-        shard.buffer.traces = settings.app.maximumBufferTraces / partitions
+        shard.buffer.traces = settings.app.maximumBufferTraces / entrances
         shard.buffer.hashKey = HashKey(writer.next(), writer.next())
         shard.buffer.inactivityTicks = ticks(settings.app.inactivityTimeout)
         shard.buffer.rootInactivityTicks = ticks(settings.app.rootInactivityTimeout)
         shard.buffer.maximumDurationTicks = ticks(settings.app.maximumTraceDuration)
-        shard.decisions = settings.app.maximumDecisions / partitions
+        shard.decisions = settings.app.maximumDecisions / entrances
         shard.decisionTimeToLiveTicks = ticks(settings.app.decisionLifetime)
-        shard.partitionCount = partitions
         options.shard = shard
+        #if DEBUG
+            options.steps.faults = plantedFaults
+        #endif
         return options
     }
+
+    static func kafkaOptions(_ settings: Settings) -> KafkaSourceOptions {
+        let kafka = settings.kafka
+        var options = KafkaSourceOptions(
+            client: KafkaConfiguration(kafka.clientProperties), topic: kafka.inputTopic, group: kafka.consumerGroup)
+        options.reset = OffsetReset(rawValue: kafka.offsetReset) ?? .earliest
+        options.sessionTimeoutMilliseconds = kafka.sessionTimeoutMilliseconds
+        options.instanceID = kafka.instanceID
+        return options
+    }
+
+    #if DEBUG
+        /// Rules of the table's steps that `TSS_PLANTED_FAULT` switches off, to show that a test sees it. Debug builds
+        /// only, as kill points are.
+        private static var plantedFaults: Set<PlantedFault> {
+            Set(
+                ProcessEnvironment.variables["TSS_PLANTED_FAULT"].flatMap(PlantedFault.init(rawValue:)).map { [$0] }
+                    ?? [])
+        }
+    #endif
 
     static func verdictOptions(_ settings: Settings) -> VerdictFiles.Options {
         var options = VerdictFiles.Options()

@@ -1,5 +1,6 @@
 internal import AdminAPI
 internal import HTTPServer
+internal import KafkaIO
 internal import OTLPServer
 internal import Pipeline
 internal import QueryEngine
@@ -24,6 +25,8 @@ final class Service: Sendable {
     let dataFolder: DataFolder
     private let table: EmbeddedTable
     private let log: SpanLog
+    /// Nil: spans come over OTLP only.
+    let kafka: KafkaGroup?
     let runner: ShardRunner
     private let launcher: ProcessLauncher
     let queries: QueryEngine
@@ -49,11 +52,18 @@ final class Service: Sendable {
         logger.info("Initializing Iceberg storage backend")
         logger.info("  Catalog URI: \(settings.storage.iceberg.effectiveCatalogURI)")
         table = try EmbeddedTable(settings)
+        let leftovers = table.removeLeftovers(nowMilliseconds: clock.wallMilliseconds)
+        if leftovers > 0 { logger.info("removed files of interrupted writes", metadata: ["files": "\(leftovers)"]) }
         log = try SpanLog(
             folder: "\(dataFolder.path)/log", partitionCount: settings.otlp.partitions,
             options: Self.logOptions(settings), clock: clock,
             otherBytes: { [metrics] in metrics.pipeline.segmentDiskBytes.value }, metrics: metrics.entrance,
             logger: telemetry.logger("span_log"))
+        kafka =
+            settings.kafka.brokers == nil
+            ? nil
+            : KafkaGroup(
+                Self.kafkaOptions(settings), metrics: metrics.kafka, logger: telemetry.logger("kafka"), clock: clock)
         // Before the shards: the first trace of this life finds the rules of the life before.
         let book = Self.forceRuleBook(
             settings, folder: dataFolder.path, clock: clock, metrics: metrics.forceRules,
@@ -68,7 +78,7 @@ final class Service: Sendable {
             folder: "\(dataFolder.path)/verdicts", options: Self.verdictOptions(settings),
             logger: telemetry.logger("verdicts"))
         let ports = ShardRunner.Ports(
-            sources: FixedSources(log.sources), catalog: table.catalog, files: table.files,
+            sources: Self.sources(log, kafka), catalog: table.catalog, files: table.files,
             rows: CurrentRowFiles(table), verdicts: verdicts, clock: clock,
             noteRuleMatches: Self.noteMatches(in: book))
         runner = ShardRunner(
@@ -79,11 +89,16 @@ final class Service: Sendable {
             options: Self.queryOptions(settings, folder: dataFolder.path), table: table, files: table.files,
             launcher: launcher, logger: telemetry.logger("query"))
         health = ServiceHealth(
-            settings: settings, runner: runner, log: log, queries: queries, forceRules: book,
+            settings: settings, runner: runner, log: log, kafka: kafka, queries: queries, forceRules: book,
             authentication: Self.adminAccess(settings).authentication)
         activity = ActivityReporter(
             metrics: metrics, runner: runner, logger: logger, firstSpanLine: Self.firstSpanLine(settings),
             nothingKeptHint: Self.nothingKeptHint(settings))
+    }
+
+    private static func sources(_ log: SpanLog, _ kafka: KafkaGroup?) -> any SpanSources {
+        let embedded = FixedSources(log.sources)
+        return kafka.map { CombinedSources([embedded, $0]) } ?? embedded
     }
 
     private static func noteMatches(in book: ForceRuleBook?) -> (@Sendable ([String: Int]) -> Void)? {

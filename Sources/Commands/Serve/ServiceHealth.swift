@@ -1,5 +1,6 @@
 internal import AdminAPI
 internal import JSON
+internal import KafkaIO
 internal import Pipeline
 internal import QueryEngine
 internal import Sampling
@@ -21,6 +22,7 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
     private let settings: Settings
     private let runner: ShardRunner
     private let log: SpanLog
+    private let kafka: KafkaGroup?
     private let queries: QueryEngine
     private let forceRules: ForceRuleBook?
     private let authentication: String
@@ -33,12 +35,13 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
     }
 
     init(
-        settings: Settings, runner: ShardRunner, log: SpanLog, queries: QueryEngine, forceRules: ForceRuleBook?,
-        authentication: String
+        settings: Settings, runner: ShardRunner, log: SpanLog, kafka: KafkaGroup?, queries: QueryEngine,
+        forceRules: ForceRuleBook?, authentication: String
     ) {
         self.settings = settings
         self.runner = runner
         self.log = log
+        self.kafka = kafka
         self.queries = queries
         self.forceRules = forceRules
         self.authentication = authentication
@@ -66,6 +69,9 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
         if !status.hasStarted {
             obstacles.append("the table was not reached yet" + (status.obstacle.map { ": \($0)" } ?? ""))
         }
+        if let status = kafka?.status, !status.hasJoined {
+            obstacles.append("the consumer group was not joined yet" + (status.error.map { ": \($0)" } ?? ""))
+        }
         for partition in log.statistics {
             guard let refusal = partition.refusal else { continue }
             obstacles.append(Self.words(of: refusal))
@@ -84,7 +90,7 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
 
     var report: HealthReport {
         let obstacles = obstacles
-        let components = [iceberg, logComponent, query, shards, spilling] + (rules.map { [$0] } ?? [])
+        let components = [iceberg, logComponent, query, shards, spilling] + [rules, brokers].compactMap { $0 }
         let isDegraded = components.contains { $0.status != .healthy }
         return HealthReport(
             status: obstacles.isEmpty ? (isDegraded ? .degraded : .healthy) : .unhealthy, version: Program.version,
@@ -131,6 +137,20 @@ final class ServiceHealth: HealthReporting, DecisionLookup, StoreReporting {
                 "max_disk_bytes": .integer(Int64(settings.app.maximumDiskBytes)),
                 "segments": .integer(Int64(statistics.reduce(0) { $0 + $1.segmentCount })),
                 "waiting_requests": .integer(Int64(statistics.reduce(0) { $0 + $1.waitingRequests })),
+            ])
+    }
+
+    /// Nil without a Kafka source.
+    private var brokers: HealthReport.Component? {
+        guard let status = kafka?.status else { return nil }
+        let isHealthy = status.error == nil && status.hasJoined
+        return HealthReport.Component(
+            name: "kafka", status: status.isFatal ? .unhealthy : isHealthy ? .healthy : .degraded,
+            sinceMilliseconds: status.errorSinceMilliseconds ?? startedAt, lastError: status.lastError,
+            details: [
+                "topic": .string(settings.kafka.inputTopic), "group": .string(settings.kafka.consumerGroup),
+                "partitions": .integer(Int64(status.partitionCount)),
+                "cluster": status.clusterID.map { .string($0) } ?? .null,
             ])
     }
 

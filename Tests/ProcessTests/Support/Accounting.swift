@@ -48,13 +48,16 @@ enum Accounting {
     static func names(in table: TableReader) throws -> Set<SpanName> {
         var names = Set<SpanName>()
         var identities = Set<[JSONValue]>()
+        var doubled: (spans: [SpanName], rows: [SpanName]) = ([], [])
         for row in table.rows {
-            let isNewName = try names.insert(SpanName(row: row)).inserted
-            #expect(isNewName, "doubled span: \(row)")
+            let name = try SpanName(row: row)
+            if !names.insert(name).inserted { doubled.spans.append(name) }
             let identity = columns.suffix(5).map { row[$0] ?? .null }
             #expect(!identity.contains(.null), "a row without identity: \(row)")
-            #expect(identities.insert(identity).inserted, "doubled row: \(row)")
+            if !identities.insert(identity).inserted { doubled.rows.append(name) }
         }
+        #expect(doubled.spans == [], "doubled spans")
+        #expect(doubled.rows == [], "doubled rows")
         return names
     }
 }
