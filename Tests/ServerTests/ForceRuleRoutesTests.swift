@@ -159,7 +159,7 @@ private final class Rules {
         let (status, value) = try rules.call("POST", "", Rules.body("r", ", \"priorty\": 5"))
         #expect(status == 422)
         #expect(
-            value["error"]?.text?.contains("body:2:65: priorty: unknown member; did you mean priority?") == true,
+            value["error"]?.text?.contains("body:2:61: priorty: unknown member; did you mean priority?") == true,
             "\(value)")
     }
 
@@ -223,7 +223,7 @@ private final class Rules {
     }
 
     @Test func `a store that fails is 503, and nothing is changed`() throws {
-        // A folder that goes away: SQLite cannot make its journal.
+        // A folder that is not there.
         let rules = try Rules(store: "/tmp/tss-nowhere-\(getpid())/state.db")
         for (method, path, body) in [("GET", "", nil), ("GET", "/r", nil), ("POST", "", Rules.body("r"))] {
             let (status, value) = try rules.call(method, path, body)

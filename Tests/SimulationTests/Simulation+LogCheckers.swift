@@ -90,7 +90,13 @@ extension Simulation {
         let instance = process.instance
         for event in box.shard.takeDecisions() {
             let summary = event.summary
-            let ruling = checkRules(event, process)
+            var ruling = checkRules(event, process)
+            // A verdict that stands is still that of whoever made it.
+            if let before = instance.decisions[summary.traceID]?.last,
+                before.life == process.life || process.remembered.contains(summary.traceID)
+            {
+                ruling = before.ruling
+            }
             let seen = SeenDecision(
                 life: process.life, first: summary.firstOffset, last: summary.lastOffset,
                 spanCount: Int(summary.spanCount), isKept: event.decision.isKept, isEarly: event.cause == .early,

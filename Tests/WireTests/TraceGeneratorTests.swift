@@ -168,7 +168,7 @@ import TraceModel
 
     /// Counted in the yardstick's run over 20,000 traces: of the spans 3/8 are servers, 4/8 clients, 1/8 internal; 1/8
     /// are roots and 1/4 have a remote parent; bodies of 493 to 1,618 bytes with a median of 543; an error trace has
-    /// 1 failed span (48 %), 4 (24 %) or 6 (28 %); durations with a median of 73 ms, 90 % below 244 ms.
+    /// 1 failed span (about 50 %), 4 (20 %) or 6 (30 %); durations with a median of 73 ms, 90 % below 244 ms.
     @Test func `kinds, sizes, failures and durations are those of the yardstick`() throws {
         var workload = Workload(seed: 6, traceCount: 8_000)
         var batch = SpanBatch()
@@ -199,10 +199,13 @@ import TraceModel
         #expect((480...520).contains(sizes[0]), "smallest body: \(sizes[0])")
         #expect((530...560).contains(sizes[sizes.count / 2]), "median body: \(sizes[sizes.count / 2])")
         #expect((1_400...1_700).contains(sizes[sizes.count - 1]), "largest body: \(sizes[sizes.count - 1])")
-        let counts = failures.values.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+        let counts: [Int: Int] = failures.values.reduce(into: [:]) { $0[$1, default: 0] += 1 }
         #expect(Set(counts.keys) == [1, 4, 6])
         let shares = counts.mapValues { 100 * $0 / failures.count }
-        #expect((38...60).contains(shares[1] ?? 0) && (12...32).contains(shares[4] ?? 0), "\(shares)")
+        // Some 160 traces fail: four standard deviations around 50, 20 and 30 %.
+        #expect((34...66).contains(shares[1] ?? 0), "\(shares)")
+        #expect((7...33).contains(shares[4] ?? 0), "\(shares)")
+        #expect((15...45).contains(shares[6] ?? 0), "\(shares)")
         let milliseconds = times.values.map { ($0.end - $0.start) / 1_000_000 }.sorted()
         #expect((14...16).contains(milliseconds[80]), "1 %: \(milliseconds[80]) ms")
         #expect((65...80).contains(milliseconds[4_000]), "50 %: \(milliseconds[4_000]) ms")

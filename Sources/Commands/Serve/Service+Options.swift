@@ -1,4 +1,5 @@
 internal import AdminAPI
+internal import Configuration
 internal import HTTPServer
 internal import KafkaIO
 internal import OTLPServer
@@ -125,11 +126,16 @@ extension Service {
     static func firstSpanLine(_ settings: Settings) -> String {
         let app = settings.app
         if app.rootInactivityTimeout >= app.maximumTraceDuration {
-            return "first span received over otlp; traces are decided \(app.maximumTraceDuration.components.seconds) s "
+            return "first span received over otlp; traces are decided \(seconds(app.maximumTraceDuration)) "
                 + "after their first span"
         }
-        return "first span received over otlp; traces are decided \(app.rootInactivityTimeout.components.seconds) s "
-            + "after their last span (root seen), \(app.inactivityTimeout.components.seconds) s otherwise"
+        return "first span received over otlp; traces are decided \(seconds(app.rootInactivityTimeout)) "
+            + "after their last span (root seen), \(seconds(app.inactivityTimeout)) otherwise"
+    }
+
+    /// "30 s", "0.5 s".
+    private static func seconds(_ duration: Duration) -> String {
+        "\(NumberText.of(Double(duration.wholeMilliseconds) / 1000)) s"
     }
 }
 
