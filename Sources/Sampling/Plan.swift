@@ -91,7 +91,8 @@ struct Plan: Sendable {
         return answer
     }
 
-    /// The share of traces like this one, of all randomness, that the plan keeps; nil when a hash or a limiter has a say.
+    /// The share of traces like this one, of all randomness, that the plan keeps; nil when a hash or a limiter has a
+    /// say.
     ///
     /// All rates look at the same 56 bits R, so the traces that a set of policies keeps are a set of
     /// values of R. The thresholds cut [0, 2⁵⁶) into intervals in which no rate changes its answer:

@@ -163,7 +163,8 @@ extension Declaration {
             "Token that admin calls must bear, as `Authorization: Bearer …`. Without one whoever reaches the port may "
                 + "call."),
         Declaration(
-            "admin.token_file", .optionalPath(\.admin.tokenFile), default: "none", "File that holds the token instead."),
+            "admin.token_file", .optionalPath(\.admin.tokenFile), default: "none",
+            "File that holds the token instead."),
         Declaration(
             "admin.allowed_hosts", .texts(\.admin.allowedHosts),
             "Names beside the loopback's by which browsers may reach admin calls on a loopback address."),

@@ -67,7 +67,7 @@ import Testing
         run.finish()
         #expect(run.fault == nil, "\(shape.testDescription), seed \(seed), at the end")
         #expect(run.decided > steps / 50)
-        #expect(run.readBack > 0 || !(limits.spills || limits.alwaysReads))
+        #expect(run.readBack > 0 || !(limits.spills || limits.alwaysReads) || steps < 600)
         print(
             "\(shape.testDescription), seed \(seed): \(steps) steps, \(run.decided) decided, \(run.readBack) reads,"
                 + " \(run.rematched) segments matched anew, \(run.staleCount) traces stale")

@@ -104,7 +104,10 @@ extension WholeProgram {
                         decision_wait: 500ms
                         policies:
                           - {name: all, type: always_sample}
-                          - {name: no errors, type: drop, drop: {drop_sub_policy: [{name: e, type: status_code, status_code: {status_codes: [ERROR]}}]}}
+                          - name: no errors
+                            type: drop
+                            drop:
+                              drop_sub_policy: [{name: e, type: status_code, status_code: {status_codes: [ERROR]}}]
                       batch: {}
                     """
                 try block.write(toFile: folder.file("policies.yaml"), atomically: true, encoding: .utf8)

@@ -31,7 +31,8 @@ private let pasted = """
           },
           {
             name: drop-policy-1, type: drop,
-            drop: {drop_sub_policy: [{name: c, type: string_attribute, string_attribute: {key: url, values: [/health]}}]}
+            drop: {drop_sub_policy: [
+              {name: c, type: string_attribute, string_attribute: {key: url, values: [/health]}}]}
           },
           {
             name: composite-policy-1, type: composite,
@@ -125,7 +126,8 @@ struct PolicyFileTests {
             """
         #expect(
             problems(text) == [
-                "p.yaml:2:18: tail_sampling.decision_wait: expected a duration such as 30s, found \"30\"; did you mean 30s?",
+                "p.yaml:2:18: tail_sampling.decision_wait: expected a duration such as 30s, found \"30\"; "
+                    + "did you mean 30s?",
                 "p.yaml:3:38: tail_sampling.decision_wait_after_root_received: expected a duration such as 30s, "
                     + "found \"soon\"",
                 "p.yaml:4:15: tail_sampling.num_traces: 0 is not within 1 and 1000000000",

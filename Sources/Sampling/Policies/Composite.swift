@@ -134,8 +134,8 @@ public struct Composite: PolicyKind {
         let part = answer.part.map { parts[$0] }
         switch (part, answer.isMet) {
         case (let part?, let isMet):
-            return
-                "\(part.name) matches, within \(budget(part)) spans a second \(isMet.map { $0 ? "yes" : "no" } ?? "not told")"
+            let word = isMet.map { $0 ? "yes" : "no" } ?? "not told"
+            return "\(part.name) matches, within \(budget(part)) spans a second \(word)"
         case (nil, true?): return "within \(spansPerSecond) spans a second yes"
         case (nil, _): return "none of \(parts.map(\.name).joined(separator: ", ")) within its spans a second"
         }

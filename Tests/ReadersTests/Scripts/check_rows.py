@@ -143,7 +143,7 @@ def read_duckdb(metadata, files, expected):
     rows = [dict(zip(names, row)) for row in cursor.fetchall()]
     check_sql(lambda text: connection.execute(text.replace("spans", source)).fetchall())
     (count,), = connection.execute(
-        f"SELECT count(*) FROM {source} WHERE attributes['int'].int_value = 5").fetchall()
+        f"SELECT count(*) FROM {source} WHERE attributes['int.largest'].int_value = 9223372036854775807").fetchall()
     assert count == 1
     return rows
 
