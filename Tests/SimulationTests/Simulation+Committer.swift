@@ -58,6 +58,7 @@ extension Simulation {
     }
 
     func fence(_ process: SimulatedProcess) {
+        checkLastDecisions(process)
         process.box = nil
         (process.segments, process.writes, process.reads, process.segmentRead) = ([:], [], [], nil)
         process.committer = .fencing(

@@ -1,7 +1,8 @@
 import Iceberg
-import Pipeline
 import TraceBuffering
 import TraceModel
+
+@testable import Pipeline
 
 /// Checkers of what a process does on its own: log and shard.
 extension Simulation {
@@ -87,25 +88,44 @@ extension Simulation {
     // MARK: NoCut, SameClock, OneVerdict
 
     func checkDecisions(_ process: SimulatedProcess, _ box: ShardBox) {
-        let instance = process.instance
-        for event in box.shard.takeDecisions() {
-            let summary = event.summary
-            var ruling = checkRules(event, process)
-            // A verdict that stands is still that of whoever made it.
-            if let before = instance.decisions[summary.traceID]?.last,
-                before.life == process.life || process.remembered.contains(summary.traceID)
-            {
-                ruling = before.ruling
-            }
-            let seen = SeenDecision(
-                life: process.life, first: summary.firstOffset, last: summary.lastOffset,
-                spanCount: Int(summary.spanCount), isKept: event.decision.isKept, isEarly: event.cause == .early,
-                tick: event.decidedAt.value, ruling: ruling, step: step)
-            if seen.isEarly { count("early") }
-            checkNoCut(event, process, next: box.shard.next)
-            checkSame(summary.traceID, seen, instance)
-            instance.decisions[summary.traceID, default: []].append(seen)
+        for event in box.shard.takeDecisions() { check(event, process, box) }
+    }
+
+    /// The shard goes, whoever takes its place: by a kill, a freeze, or because the partition is fenced anew.
+    ///
+    /// Kept traces whose bytes are still read were decided and are in the verdict files, and later lives go by that;
+    /// they would be reported with their bytes, which never come now. Whoever misses these decisions takes the
+    /// verdict that stands for an older one.
+    func checkLastDecisions(_ process: SimulatedProcess) {
+        guard let box = process.box else { return }
+        checkDecisions(process, box)
+        let unreported = box.shard.readingBack.sorted {
+            $0.value.event.summary.traceID < $1.value.event.summary.traceID
         }
+        for (_, kept) in unreported {
+            count("decided, bytes never came")
+            check(kept.event, process, box)
+        }
+    }
+
+    private func check(_ event: DecisionEvent, _ process: SimulatedProcess, _ box: ShardBox) {
+        let instance = process.instance
+        let summary = event.summary
+        var ruling = checkRules(event, process)
+        // A verdict that stands is still that of whoever made it.
+        if let before = instance.decisions[summary.traceID]?.last,
+            before.life == process.life || process.remembered.contains(summary.traceID)
+        {
+            ruling = before.ruling
+        }
+        let seen = SeenDecision(
+            life: process.life, first: summary.firstOffset, last: summary.lastOffset,
+            spanCount: Int(summary.spanCount), isKept: event.decision.isKept, isEarly: event.cause == .early,
+            tick: event.decidedAt.value, ruling: ruling, step: step)
+        if seen.isEarly { count("early") }
+        checkNoCut(event, process, next: box.shard.next)
+        checkSame(summary.traceID, seen, instance)
+        instance.decisions[summary.traceID, default: []].append(seen)
     }
 
     private func checkNoCut(_ event: DecisionEvent, _ process: SimulatedProcess, next: Int64) {

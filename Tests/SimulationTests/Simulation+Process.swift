@@ -80,6 +80,7 @@ extension Simulation {
         let instance = process.instance
         note("\(instance.number) \(power ? "power cut" : "kill -9") in \(describe(process))")
         count(power ? "power cut" : "kill")
+        checkLastDecisions(process)
         // Half of the time what was about to be done is done, and nobody hears the answer.
         if !process.queue.isEmpty, random.chance(0.5) {
             instance.disk.operationsUntilDeath = random.below(8)
@@ -111,6 +112,7 @@ extension Simulation {
         guard zombies.isEmpty else { return }
         note("\(process.instance.number) frozen in \(describe(process))")
         count("freeze")
+        checkLastDecisions(process)
         if case .committing = process.committer, case .commit = process.action { count("freeze before commit") }
         processes.removeAll { $0 === process }
         putBack(process)

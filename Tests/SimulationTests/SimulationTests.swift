@@ -30,7 +30,7 @@ private let seeds: [UInt64] = {
             "late request", "lost commit answer", "lost answer", "unavailable", "early", "long sleep", "recreation",
             "conflict storm", "rot found", "segment written", "segment disk full", "segment unreadable",
             "segment matched anew", "segment matched anew from disk", "rule created:", "rule expired", "rule enabled",
-            "rule deleted",
+            "rule deleted", "decided, bytes never came",
         ] {
             #expect(happened[kind, default: 0] > 0, "\(kind) never happened")
         }
