@@ -24,8 +24,9 @@ enum RulesCommand {
                 "add", "Make a rule",
                 details: """
                     A matcher is a key, an operator and a value: --span "http.status_code gte 500". Operators are eq, \
-                    neq, contains, starts_with, ends_with, regex, in (a,b,c), exists, not_exists, gt, gte, lt, lte. All \
-                    matchers of --span must hold on one single span, those of --resource and --service on its resource.
+                    neq, contains, starts_with, ends_with, regex, in (a,b,c), exists, not_exists, gt, gte, lt, lte. \
+                    All matchers of --span must hold on one single span, those of --resource and --service on its \
+                    resource.
                     """,
                 options: [
                     Option("action", .choice(["keep", "drop"]), default: "keep", "What becomes of the traces"),

@@ -49,7 +49,8 @@ extension Shard {
         guard let wanted = rematching.reading, wanted.segment == segment else { return }
         rematching.reading = nil
         // Nobody may need the segment any more; its bytes may be gone then.
-        guard bytes.count == wanted.byteCount, case .read(let read) = buffer.nextRematch(), read.segment == segment else { return }
+        guard bytes.count == wanted.byteCount, case .read(let read) = buffer.nextRematch(), read.segment == segment
+        else { return }
         let program = sampler.program
         buffer.rematch(segment, read: bytes.span.bytes) { message, batch in Self.scan(message, program, &batch) }
     }

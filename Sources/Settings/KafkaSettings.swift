@@ -55,7 +55,8 @@ extension Declaration {
             "Brokers to begin with, `host:port` with commas between."),
         Declaration(
             "kafka.input_topic", .text(\.kafka.inputTopic),
-            "Topic with OTLP messages: requests or bare resource spans as protobuf, or OTLP/JSON. It need not be there yet."
+            "Topic with OTLP messages: requests or bare resource spans as protobuf, or OTLP/JSON. It need not be there "
+                + "yet."
         ),
         Declaration("kafka.consumer_group", .text(\.kafka.consumerGroup), "Group whose members share the partitions."),
         Declaration(
@@ -121,7 +122,11 @@ extension Loader {
         if places["app.instance_id"] != nil, !kafka.leavesOnShutdown {
             settings.kafka.instanceID = settings.app.instanceID
         }
-        if kafka.brokers == nil, let given = places.keys.filter({ $0.hasPrefix("kafka.") }).min() {
+        let defaults = Settings(machine: machine)
+        let given = Declaration.kafka.first { declaration in
+            places[declaration.key] != nil && declaration.form.text(in: settings) != declaration.form.text(in: defaults)
+        }?.key
+        if kafka.brokers == nil, let given {
             problems.warning(
                 at: places[given] ?? .builtIn, key: given, "no effect: without kafka.brokers there is no Kafka source")
         }

@@ -32,7 +32,8 @@ final class LogPartition: SpanSource {
     private let thread = Lock<NamedThread?>(nil)
 
     init(
-        _ log: PartitionLog, id: PartitionID, siblingCount: Int, files: any SegmentFiles, options: LogOptions, clock: any Clock,
+        _ log: PartitionLog, id: PartitionID, siblingCount: Int, files: any SegmentFiles, options: LogOptions,
+        clock: any Clock,
         otherBytes: @escaping @Sendable () -> Int, metrics: EntranceMetrics?, logger: Logger
     ) {
         self.id = id

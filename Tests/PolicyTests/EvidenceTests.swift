@@ -127,7 +127,8 @@ struct EvidenceCase: Sendable, CustomTestStringConvertible {
             "sampled", "no span has x"),
         EvidenceCase(
             "drop",
-            "{drop_sub_policy: [{name: a, type: string_attribute, string_attribute: {key: http.route, values: [/cart]}}]}",
+            "{drop_sub_policy: [{name: a, type: string_attribute, "
+                + "string_attribute: {key: http.route, values: [/cart]}}]}",
             "dropped", #"span "GET /cart" http.route = "/cart""#),
         EvidenceCase(
             "rate_limiting", "{spans_per_second: 5, burst_capacity: 5}", "sampled",
@@ -283,7 +284,8 @@ struct EvidenceCase: Sendable, CustomTestStringConvertible {
             #"span "POST /orders" duration 5200 ms, has no x"#
         ),
         (
-            #"{"span":[{"key":"name","op":"starts_with","value":"POST"},{"key":"http.route","op":"neq","value":"/x"}]}"#,
+            #"{"span":[{"key":"name","op":"starts_with","value":"POST"},"#
+                + #"{"key":"http.route","op":"neq","value":"/x"}]}"#,
             #"span "POST /orders" name "POST /orders", http.route = "/checkout""#
         ),
     ])

@@ -145,10 +145,6 @@ struct ForceRuleReadingTests {
             matcher(Array(repeating: "{\"key\":\"a\",\"op\":\"exists\"}", count: 17).joined(separator: ",")),
             "match.span: 17 matchers; at most 16 are taken"
         ),
-        (
-            matcher(Array(repeating: "{\"key\":\"a\",\"op\":\"neq\",\"value\":1}", count: 9).joined(separator: ",")),
-            "the rule asks 18 questions, of which neq is two; at most 16 are taken"
-        ),
     ])
     func `a mistake is named with its place`(body: String, message: String) {
         let problems = Self.problems(body)

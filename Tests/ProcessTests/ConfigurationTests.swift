@@ -65,7 +65,7 @@ extension WholeProgram {
         }
 
         @Test(arguments: [
-            ("TSS__KAFKA__BROKERS", "localhost:9092", "kafka.brokers"), ("TSS__REDIS__URL", "redis://a", "redis.url"),
+            ("TSS__KAFKA__OUTPUT_TOPIC", "t", "kafka.output_topic"), ("TSS__REDIS__URL", "redis://a", "redis.url"),
             ("TSS__OIDC__ENABLED", "true", "oidc.enabled"), ("TSS__OTLP__GRPC_PORT", "4317", "otlp.grpc_port"),
             ("TSS__STORAGE__ICEBERG__S3_ENDPOINT", "http://a", "storage.iceberg.s3_endpoint"),
             ("TSS__STORAGE__ICEBERG__CATALOG_URI", "http://lakekeeper:8181/catalog", "storage.iceberg.catalog_uri"),

@@ -75,7 +75,8 @@ extension WholeProgram {
         @Test func `rules decide before policies, keep and drop alike, the first by priority`() throws {
             let drop = """
                 [{"name": "no-gateway", "type": "drop", "drop": {"drop_sub_policy": [{"name": "gateway",
-                  "type": "string_attribute", "string_attribute": {"key": "service.name", "values": ["api-gateway"]}}]}}]
+                  "type": "string_attribute",
+                  "string_attribute": {"key": "service.name", "values": ["api-gateway"]}}]}}]
                 """
             try Self.withServer("rules", ["TSS__SAMPLING__POLICIES": drop]) { server, traces in
                 for series in ["traces_force_sampled_total", "traces_force_dropped_total"] {

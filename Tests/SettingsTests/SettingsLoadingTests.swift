@@ -91,7 +91,7 @@ struct SettingsLoadingTests {
                 - {name: a, type: latncy}
             nonsense: 1
             """
-        let problems = refusal(yaml, ["TSS__KAFKA__BROKERS": "b:9092", "TSS__APP__DATA_DIT": "x"])
+        let problems = refusal(yaml, ["TSS__KAFKA__OUTPUT_TOPIC": "t", "TSS__APP__DATA_DIT": "x"])
         #expect(
             problems == [
                 "conf/tss.yaml:2:3: app.inactivity_timout_secs: unknown key; did you mean app.inactivity_timeout_secs?",
@@ -99,7 +99,7 @@ struct SettingsLoadingTests {
                 "conf/tss.yaml:6:3: otlp.grpc_port: OTLP over gRPC is not built yet",
                 "conf/tss.yaml:11:1: nonsense: unknown key",
                 "TSS__APP__DATA_DIT: app.data_dit: unknown key; did you mean app.data_dir?",
-                "TSS__KAFKA__BROKERS: kafka.brokers: the Kafka source is not built yet",
+                "TSS__KAFKA__OUTPUT_TOPIC: kafka.output_topic: sending kept traces to Kafka is not built yet",
                 "conf/tss.yaml:3:23: app.evaluation_workers: expected a whole number, found \"many\"",
                 "conf/tss.yaml:8:21: sampling.base_sample_rate: 5: did you mean 0.05?",
                 "conf/tss.yaml:10:23: sampling.policies[0].type: unknown kind \"latncy\"; did you mean latency?",
@@ -107,7 +107,7 @@ struct SettingsLoadingTests {
     }
 
     @Test(arguments: [
-        "oidc: {enabled: false}", "kafka: {librdkafka: {fetch.max.bytes: 1}}", "redis: {url: r}",
+        "oidc: {enabled: false}", "kafka: {output_topic: t}", "redis: {url: r}",
         "app: {max_buffer_spans: 5}", "force_sampling: {use_pubsub: true}", "datadog: {api_key: k}",
         "span_compression: {enabled: true}", "storage: {iceberg: {s3_endpoint: e}}", "otlp: {tls_cert_path: c}",
         "storage: {storage_type: memory}",

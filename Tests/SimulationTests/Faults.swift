@@ -124,7 +124,8 @@ struct Shrinker {
         let faults = simulation.schedule.happened.map(\.description).joined(separator: "\n  ")
         let violation = simulation.violations.first { $0.invariant == invariant }
         return """
-            \(options.traceCount) traces, \(options.instanceCount) instance(s), buffer of \(options.bufferTraces) traces, \
+            \(options.traceCount) traces, \(options.instanceCount) instance(s), \
+            buffer of \(options.bufferTraces) traces, \
             spilling \(options.spills), rules \(options.changesRules), limiter \(options.hasLimiter)
             faults:
               \(faults)

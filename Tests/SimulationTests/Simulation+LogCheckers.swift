@@ -188,7 +188,8 @@ extension Simulation {
 
     // MARK: Rot
 
-    /// A log in which a bit turned over gives what it was given, or an error, or less at its torn end: never other bytes.
+    /// A log in which a bit turned over gives what it was given, or an error, or less at its torn end:
+    /// never other bytes.
     func checkRot(_ instance: Instance, _ proposal: LogSuperblock) {
         let copy = instance.disk.copy()
         guard let place = copy.rot(&random) else { return }

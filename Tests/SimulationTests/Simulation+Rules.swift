@@ -186,7 +186,8 @@ extension Simulation {
         if event.decision.isKept != (isWanted && !isNamed) || event.decision.reason == .forceRule {
             violate(
                 isLimited ? .limits : .rules,
-                "\(summary.traceID) must \(isWanted && !isNamed ? "" : "not ")be kept by policies, was \(event.decision)"
+                "\(summary.traceID) must \(isWanted && !isNamed ? "" : "not ")be kept by policies, "
+                    + "was \(event.decision)"
             )
         }
         return ruling

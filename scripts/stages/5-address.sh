@@ -5,7 +5,7 @@
 # be all that is found.
 # shellcheck source=scripts/lib.sh
 source scripts/lib.sh
-suites=(EngineTests FormatTests PolicyTests ShardTests WireTests)
+suites=(BufferTests EngineTests FormatTests PolicyTests ShardTests WireTests)
 export ASAN_OPTIONS=detect_leaks=0
 filters=()
 for suite in "${suites[@]}"; do filters+=(--filter "^$suite\\."); done
