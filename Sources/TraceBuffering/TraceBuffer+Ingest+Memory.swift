@@ -204,7 +204,10 @@ extension TraceBuffer {
             slot.pointee.link = Link(segment: frame.segment, position: position)
             position += FrameLayout.recordBytes
             if previous.segmentBits != segmentBits || previous == .none {
-                if previous != .none { store.edges[store.place(previous.segmentBits)].lasts &-= 1 }
+                if previous != .none {
+                    let left = store.edges + store.place(previous.segmentBits)
+                    left.pointee.lasts &-= 1
+                }
                 edges.pointee.lasts &+= 1
             }
             update(slot, number, record, offset: offset, tick: tick)
@@ -247,7 +250,8 @@ extension TraceBuffer {
         slot.pointee.set(lastTick: UInt32(truncatingIfNeeded: tick), epoch: epoch)
         slots.openings[Int(number)] = TraceOpening(
             offset: offset, segment: UInt32(truncatingIfNeeded: segment), tick: UInt32(truncatingIfNeeded: tick))
-        store.edges[store.place(segment)].firsts &+= 1
+        let edges = store.edges + store.place(segment)
+        edges.pointee.firsts &+= 1
         index.insert(number, tag: tag)
         if !isArmed { wheel.push(number, at: tick + wheel.horizon) }
         return number

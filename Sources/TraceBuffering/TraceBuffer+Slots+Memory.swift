@@ -76,9 +76,18 @@ extension TraceBuffer {
         return summary
     }
 
-    func setFlag(_ flag: TraceSlot.Flags, _ number: UInt32) { slots.slots[Int(number)].flags.insert(flag) }
+    // Changes in place go through a pointer with a name: on `slots.slots[…].flags.insert` and `store.edges[…] &+= 1`,
+    // whose base is read out of a noncopyable value, swiftc 6.3 fails ("Invalid bitcast") under `--sanitize thread`.
 
-    func clearFlag(_ flag: TraceSlot.Flags, _ number: UInt32) { slots.slots[Int(number)].flags.remove(flag) }
+    func setFlag(_ flag: TraceSlot.Flags, _ number: UInt32) {
+        let slot = slots.slots + Int(number)
+        slot.pointee.flags.insert(flag)
+    }
+
+    func clearFlag(_ flag: TraceSlot.Flags, _ number: UInt32) {
+        let slot = slots.slots + Int(number)
+        slot.pointee.flags.remove(flag)
+    }
 
     /// The trace leaves the index; the caller releases its segments.
     mutating func remove(_ number: UInt32) {

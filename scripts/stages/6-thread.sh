@@ -4,7 +4,7 @@
 # What crosses threads, with every crossing checked.
 # shellcheck source=scripts/lib.sh
 source scripts/lib.sh
-suites=(ServerTests StateStoreTests)
+suites=(CommitTests ServerTests StateStoreTests)
 if ((${#suites[@]} == 0)); then exit "$nothing_yet"; fi
 filters=()
 for suite in "${suites[@]}"; do filters+=(--filter "^$suite\\."); done
