@@ -8,6 +8,7 @@ internal import TraceModel
 /// Turns the counters of one shard into the program's: each call adds what changed since the last.
 final class ShardMetrics {
     let metrics: PipelineMetrics
+    private let entrance: EntranceName
     private var counted = ShardCounters()
     private var shown = Shown()
     private var latencies: LocalHistogram
@@ -21,8 +22,9 @@ final class ShardMetrics {
         var rematchBytes = 0
     }
 
-    init(_ metrics: PipelineMetrics) {
+    init(_ metrics: PipelineMetrics, entrance: EntranceName) {
         self.metrics = metrics
+        self.entrance = entrance
         latencies = LocalHistogram(like: metrics.decisionLatency)
         turns = LocalHistogram(like: metrics.shardTurnDuration)
     }
@@ -40,6 +42,7 @@ final class ShardMetrics {
         let hasTaken = now.messages > counted.messages
         add(metrics.tracesIngested, now.tracesIngested, counted.tracesIngested)
         add(metrics.spansIngested, now.spansIngested, counted.spansIngested)
+        add(metrics.entranceSpans[entrance], now.spansIngested, counted.spansIngested)
         add(metrics.earlyDecisions, now.earlyDecisions, counted.earlyDecisions)
         add(metrics.lateSpans[.kept], now.lateSpansKept, counted.lateSpansKept)
         add(metrics.lateSpans[.dropped], now.lateSpansDropped, counted.lateSpansDropped)

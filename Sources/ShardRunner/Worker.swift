@@ -3,6 +3,7 @@ internal import Sampling
 internal import Synchronization
 internal import Telemetry
 internal import Threads
+internal import TraceModel
 
 /// What the committer asks of a worker. Never bounded: there is at most one of each kind for a partition.
 enum WorkerOrder: Sendable {
@@ -135,13 +136,14 @@ final class Worker: Sendable {
     private func open(_ recovered: RecoveredPartition, _ source: any SpanSource) -> OwnedShard {
         source.notify { [wakeup] in wakeup.signal() }
         let sampler = context.sampler()
+        let entrance: EntranceName = recovered.id.source.topic.hasPrefix("kafka:") ? .kafka : .otlp
         var options = context.options.shard
         options.timestamps = source.timestamps
         options.divide(by: source.siblingCount)
         return OwnedShard(
             Shard(recovered: recovered, options: options, sampler: sampler.sampler),
             number: sampler.number, source: source, verdicts: context.verdicts, decisions: context.decisions,
-            spill: context.spill?.channel(wakeup: wakeup), metrics: ShardMetrics(context.metrics),
+            spill: context.spill?.channel(wakeup: wakeup), metrics: ShardMetrics(context.metrics, entrance: entrance),
             noteRuleMatches: context.noteRuleMatches, logger: context.logger, options: context.options)
     }
 }

@@ -50,6 +50,11 @@ public enum SegmentOperation: String, MetricLabel {
     case write, read, delete
 }
 
+/// By which entrance spans came.
+public enum EntranceName: String, MetricLabel {
+    case kafka, otlp
+}
+
 /// What could not be decoded.
 public enum DecodeFormat: String, MetricLabel {
     case otlpProtobuf = "otlp_protobuf"

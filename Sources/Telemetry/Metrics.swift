@@ -58,6 +58,7 @@ enum MetricBounds {
 public struct PipelineMetrics: Sendable {
     public let tracesIngested: Counter
     public let spansIngested: Counter
+    public let entranceSpans: Labelled<EntranceName, Counter>
     public let tracesSampled: Labelled<SampledReason, Counter>
     public let spansSampled: Labelled<SampledReason, Counter>
     public let tracesDropped: Labelled<DroppedReason, Counter>
@@ -88,6 +89,8 @@ public struct PipelineMetrics: Sendable {
     init(_ declare: inout MetricDeclarations) {
         tracesIngested = declare.counter("traces_ingested_total", "Traces opened in the buffer.")
         spansIngested = declare.counter("spans_ingested_total", "Spans accepted into the buffer.")
+        entranceSpans = declare.counters(
+            "entrance_spans_total", by: "entrance", "Spans accepted into the buffer, by where they came from.")
         tracesSampled = declare.counters("traces_sampled_total", by: "reason", "Traces decided to be kept.")
         spansSampled = declare.counters(
             "spans_sampled_total", by: "reason", "Buffered spans of traces decided to be kept.")

@@ -147,7 +147,7 @@ extension WholeProgram {
                 }
                 let wanted = [
                     #/first span received over otlp; traces are decided 1 s after .* \(root seen\), 2 s otherwise/#,
-                    #/ingested 20 spans of 4 traces \(otlp 20\) spans=20 traces=4/#,
+                    #/ingested 20 spans of 4 traces \(kafka 0, otlp 20\) spans=20 traces=4 kafka=0 otlp=20/#,
                     #/evaluated 4 traces: 2 sampled \(error 1, latency 1\), 2 dropped \(not_sampled 2\)/#,
                     #/exported 10 spans of 2 traces to iceberg, snapshot \d+/#,
                 ]

@@ -37,6 +37,7 @@ final class ActivityReporter: Sendable {
 
     private struct Seen {
         var spans = 0
+        var kafkaSpans = 0
         var traces = 0
         var sampled: [SampledReason: Int] = [:]
         var dropped: [DroppedReason: Int] = [:]
@@ -59,7 +60,8 @@ final class ActivityReporter: Sendable {
             }
             if !hasSeenSpans, metrics.pipeline.spansIngested.value > 0 {
                 hasSeenSpans = true
-                logger.info(firstSpanLine)
+                let entrance = metrics.pipeline.entranceSpans[.kafka].value > 0 ? "kafka" : "otlp"
+                logger.info("first span received over \(entrance); \(firstSpanLine)")
             }
             guard isOver == true || .now >= next else { continue }
             next = .now + Self.interval
@@ -80,9 +82,17 @@ final class ActivityReporter: Sendable {
         let (newSpans, newTraces) = (spans - seen.spans, traces - seen.traces)
         (seen.spans, seen.traces) = (spans, traces)
         guard newSpans > 0 else { return }
+        let kafka = metrics.pipeline.entranceSpans[.kafka].value
+        let fromKafka = kafka - seen.kafkaSpans
+        seen.kafkaSpans = kafka
+        // What both entrances took is read one after the other: never less than nothing.
+        let fromOTLP = max(0, newSpans - fromKafka)
         logger.info(
-            "ingested \(newSpans) spans of \(newTraces) traces (otlp \(newSpans))",
-            metadata: ["spans": .count(newSpans), "traces": .count(newTraces)])
+            "ingested \(newSpans) spans of \(newTraces) traces (kafka \(fromKafka), otlp \(fromOTLP))",
+            metadata: [
+                "spans": .count(newSpans), "traces": .count(newTraces), "kafka": .count(fromKafka),
+                "otlp": .count(fromOTLP),
+            ])
     }
 
     private func reportDecided(_ seen: inout Seen) {

@@ -126,10 +126,10 @@ extension Service {
     static func firstSpanLine(_ settings: Settings) -> String {
         let app = settings.app
         if app.rootInactivityTimeout >= app.maximumTraceDuration {
-            return "first span received over otlp; traces are decided \(seconds(app.maximumTraceDuration)) "
+            return "traces are decided \(seconds(app.maximumTraceDuration)) "
                 + "after their first span"
         }
-        return "first span received over otlp; traces are decided \(seconds(app.rootInactivityTimeout)) "
+        return "traces are decided \(seconds(app.rootInactivityTimeout)) "
             + "after their last span (root seen), \(seconds(app.inactivityTimeout)) otherwise"
     }
 
