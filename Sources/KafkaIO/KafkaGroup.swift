@@ -30,6 +30,7 @@ public struct KafkaStatus: Sendable {
 public final class KafkaGroup: SpanSources {
     private static let pollInterval: Duration = .milliseconds(100)
     private static let standingInterval: Duration = .seconds(1)
+    private static let makeInterval: Duration = .seconds(1)
     /// The same error is said again after this.
     private static let quietTime: Duration = .seconds(60)
 
@@ -46,6 +47,9 @@ public final class KafkaGroup: SpanSources {
         var thread: NamedThread?
         var isStopping = false
         var sources: [KafkaPartition: KafkaPartitionSource] = [:]
+        /// Ours, and waiting for a source: made outside of the rebalance, for the brokers are asked.
+        var unmade: Set<KafkaPartition> = []
+        var makeAt = MonotonicInstant.now
         /// Sources that cannot go on, to be taken up anew.
         var failed: [KafkaPartitionSource] = []
         var status = KafkaStatus()
@@ -67,9 +71,9 @@ public final class KafkaGroup: SpanSources {
     public func start(_ owner: any SourceOwner) throws(SourceError) {
         if let problem = KafkaLibrary.problem { throw SourceError(code: .refused, message: problem) }
         do {
-            let consumer = try KafkaConsumer(options.consumerConfiguration, listener: listener()) { [weak self] in
-                self?.rebalanced($0)
-            }
+            let consumer = try KafkaConsumer(
+                options.consumerConfiguration, listener: listener(), committed: { [weak self] in self?.committed($0) },
+                rebalance: { [weak self] in self?.rebalanced($0) })
             state.withLock { state in
                 state.consumer = consumer
                 state.owner = owner
@@ -100,6 +104,7 @@ public final class KafkaGroup: SpanSources {
         while !state.withLock({ $0.isStopping }) {
             if let error = consumer.poll(within: Self.pollInterval) { note(error) }
             retake()
+            makeSources(consumer)
             if .now >= nextStanding {
                 nextStanding = .now + Self.standingInterval
                 let sources = state.withLock { Array($0.sources.values) }
@@ -115,14 +120,10 @@ public final class KafkaGroup: SpanSources {
     // MARK: Rebalances, on the polling thread
 
     private func rebalanced(_ rebalance: KafkaRebalance) {
-        guard
-            let (consumer, owner) = state.withLock({ state in
-                state.consumer.flatMap { consumer in state.owner.map { (consumer, $0) } }
-            })
-        else { return }
+        guard let consumer = state.withLock({ $0.consumer }) else { return }
         metrics.rebalances.add(1)
         switch rebalance {
-        case .assigned(let partitions): assigned(partitions, consumer, owner)
+        case .assigned(let partitions): assigned(partitions, consumer)
         case .revoked(let partitions, let isLost): revoked(partitions, isLost: isLost, consumer)
         case .failed(let error): note(error)
         }
@@ -134,41 +135,60 @@ public final class KafkaGroup: SpanSources {
         metrics.assignedPartitions.set(count)
     }
 
-    private func assigned(_ partitions: [KafkaPartition], _ consumer: KafkaConsumer, _ owner: any SourceOwner) {
+    private func assigned(_ partitions: [KafkaPartition], _ consumer: KafkaConsumer) {
         do throws(KafkaError) {
             // Nothing is read before FENCE and RECOVER have said from where.
             try consumer.assign(partitions, at: .end)
-            guard !partitions.isEmpty else { return }
-            try consumer.pause(partitions)
-            owner.assigned(try makeSources(partitions, consumer))
+            if !partitions.isEmpty { try consumer.pause(partitions) }
         } catch {
             note(error)
+        }
+        state.withLock { state in
+            state.unmade.formUnion(partitions)
+            state.makeAt = .now
         }
         logger.info(
             "partitions assigned", metadata: ["topic": "\(options.topic)", "partitions": "\(Self.words(partitions))"])
     }
 
-    private func makeSources(
-        _ partitions: [KafkaPartition], _ consumer: KafkaConsumer
-    ) throws(KafkaError) -> [KafkaPartitionSource] {
-        let cluster = consumer.clusterID(within: options.callTimeout) ?? "unknown"
-        var made: [KafkaPartitionSource] = []
-        for partition in partitions {
-            let siblings = try consumer.partitionCount(of: partition.topic, within: options.callTimeout)
-            let source = try KafkaPartitionSource(
-                partition, topicName: "kafka:\(cluster)/\(partition.topic)", siblingCount: siblings ?? 1, group: self,
-                consumer: consumer, options: options, metrics: metrics)
-            made.append(source)
+    /// Makes the sources of what is ours; what the brokers do not answer for is tried again a second later.
+    private func makeSources(_ consumer: KafkaConsumer) {
+        let (partitions, owner) = state.withLock { state in
+            (state.makeAt <= .now ? state.unmade.sorted { $0.number < $1.number } : [], state.owner)
         }
-        state.withLock { state in
-            state.status.clusterID = cluster
-            for source in made { state.sources[source.partition] = source }
+        guard let first = partitions.first, let owner else { return }
+        do throws(KafkaError) {
+            guard let cluster = consumer.clusterID(within: options.callTimeout) else {
+                throw KafkaError(code: .timedOut, message: "the brokers did not say which cluster they are")
+            }
+            let siblings = try consumer.partitionCount(of: first.topic, within: options.callTimeout)
+            var made: [KafkaPartitionSource] = []
+            for partition in partitions {
+                made.append(
+                    try KafkaPartitionSource(
+                        partition, topicName: "kafka:\(cluster)/\(partition.topic)", siblingCount: siblings ?? 1,
+                        group: self, consumer: consumer, options: options, metrics: metrics))
+            }
+            let count = state.withLock { state in
+                state.status.clusterID = cluster
+                for source in made { state.sources[source.partition] = source }
+                state.unmade.subtract(partitions)
+                state.status.partitionCount = state.sources.count
+                return state.sources.count
+            }
+            metrics.assignedPartitions.set(count)
+            owner.assigned(made)
+        } catch {
+            note(error)
+            state.withLock { $0.makeAt = .now + Self.makeInterval }
         }
-        return made
     }
 
     private func revoked(_ partitions: [KafkaPartition], isLost: Bool, _ consumer: KafkaConsumer) {
-        let sources = state.withLock { state in partitions.compactMap { state.sources[$0] } }
+        let sources = state.withLock { state in
+            state.unmade.subtract(partitions)
+            return partitions.compactMap { state.sources[$0] }
+        }
         giveBack(sources, isLost: isLost)
         do throws(KafkaError) {
             try consumer.unassign(partitions)
@@ -207,18 +227,21 @@ public final class KafkaGroup: SpanSources {
     }
 
     private func retake() {
-        let (failed, consumer, owner) = state.withLock { state in
+        let (failed, consumer) = state.withLock { state in
             defer { state.failed = [] }
-            return (state.failed.filter(\.isAssigned), state.consumer, state.owner)
+            return (state.failed.filter(\.isAssigned), state.consumer)
         }
-        guard !failed.isEmpty, let consumer, let owner else { return }
+        guard !failed.isEmpty, let consumer else { return }
         giveBack(failed, isLost: true)
+        let partitions = failed.map(\.partition)
         do throws(KafkaError) {
-            let partitions = failed.map(\.partition)
             try consumer.pause(partitions)
-            owner.assigned(try makeSources(partitions, consumer))
         } catch {
             note(error)
+        }
+        state.withLock { state in
+            state.unmade.formUnion(partitions)
+            state.makeAt = .now
         }
     }
 
@@ -227,24 +250,34 @@ public final class KafkaGroup: SpanSources {
     public func remember(_ offsets: [PartitionID: GroupOffset]) {
         let (consumer, sources) = state.withLock { ($0.consumer, $0.sources) }
         guard let consumer else { return }
-        var commits: [KafkaCommit] = []
-        var places: [(KafkaPartitionSource, Int64)] = []
-        for source in sources.values where source.isAssigned {
-            guard let offset = offsets[source.id] else { continue }
-            commits.append(
-                KafkaCommit(
-                    partition: source.partition, offset: offset.offset, metadata: offset.stamp?.text ?? ""))
-            places.append((source, offset.offset))
+        let commits = sources.values.compactMap { source -> KafkaCommit? in
+            guard source.isAssigned, let offset = offsets[source.id] else { return nil }
+            return KafkaCommit(
+                partition: source.partition, offset: offset.offset, metadata: offset.stamp?.text ?? "")
         }
         guard !commits.isEmpty else { return }
+        // Not waited for: a coordinator that is away must not hold up the table's commits.
         do throws(KafkaError) {
-            try consumer.commit(commits)
-            for (source, offset) in places { source.remembered(offset) }
-            heard()
+            try consumer.commitSoon(commits)
         } catch {
-            // The table has it: the group learns it with the next commit.
-            logger.debug("the group's offsets were not committed", metadata: ["error": "\(error)"])
+            notCommitted(error)
         }
+    }
+
+    private func committed(_ result: Result<[KafkaCommit], KafkaError>) {
+        switch result {
+        case .success(let commits):
+            let sources = state.withLock { $0.sources }
+            for commit in commits { sources[commit.partition]?.remembered(commit.offset) }
+            heard()
+        case .failure(let error):
+            notCommitted(error)
+        }
+    }
+
+    /// The table has it: the group learns it with the next commit.
+    private func notCommitted(_ error: KafkaError) {
+        logger.debug("the group's offsets were not committed", metadata: ["error": "\(error)"])
     }
 
     // MARK: Errors

@@ -30,14 +30,17 @@ final class KafkaContext: Sendable {
     let listener: KafkaListener
     let rebalance: (@Sendable (KafkaRebalance) -> Void)?
     let delivered: (@Sendable (KafkaDelivery) -> Void)?
+    let committed: (@Sendable (Result<[KafkaCommit], KafkaError>) -> Void)?
 
     init(
         _ listener: KafkaListener, rebalance: (@Sendable (KafkaRebalance) -> Void)? = nil,
-        delivered: (@Sendable (KafkaDelivery) -> Void)? = nil
+        delivered: (@Sendable (KafkaDelivery) -> Void)? = nil,
+        committed: (@Sendable (Result<[KafkaCommit], KafkaError>) -> Void)? = nil
     ) {
         self.listener = listener
         self.rebalance = rebalance
         self.delivered = delivered
+        self.committed = committed
     }
 }
 
@@ -67,6 +70,12 @@ final class KafkaHandle: @unchecked Sendable {
             rd_kafka_conf_set_rebalance_cb(conf) { client, code, partitions, opaque in
                 guard let client, let rebalance = KafkaHandle.context(opaque)?.rebalance else { return }
                 rebalance(KafkaRebalance(client, code, partitions))
+            }
+        }
+        if context.committed != nil {
+            rd_kafka_conf_set_offset_commit_cb(conf) { _, code, offsets, opaque in
+                guard let committed = KafkaHandle.context(opaque)?.committed else { return }
+                committed(KafkaCommit.result(code, offsets))
             }
         }
         if context.delivered != nil {

@@ -33,13 +33,15 @@ public final class KafkaConsumer: Sendable {
     private let handle: KafkaHandle
 
     /// - Parameters:
+    ///   - committed: What came of a `commitSoon`; called inside `poll` and `close`.
     ///   - rebalance: Called inside `poll` and `close`.
     public init(
         _ configuration: KafkaConfiguration, listener: KafkaListener = KafkaListener(),
+        committed: (@Sendable (Result<[KafkaCommit], KafkaError>) -> Void)? = nil,
         rebalance: @escaping @Sendable (KafkaRebalance) -> Void
     ) throws(KafkaError) {
         handle = try KafkaHandle(
-            RD_KAFKA_CONSUMER, configuration, KafkaContext(listener, rebalance: rebalance))
+            RD_KAFKA_CONSUMER, configuration, KafkaContext(listener, rebalance: rebalance, committed: committed))
         // All events of the group come through `poll`.
         rd_kafka_poll_set_consumer(handle.pointer)
     }
@@ -165,6 +167,12 @@ public final class KafkaConsumer: Sendable {
         let list = PartitionList(commits)
         try check(rd_kafka_commit(handle.pointer, list.pointer, 0), "commit")
         try checkEach(list, "commit")
+    }
+
+    /// Commits without waiting; the `committed` listener is told what came of it.
+    public func commitSoon(_ commits: [KafkaCommit]) throws(KafkaError) {
+        let list = PartitionList(commits)
+        try check(rd_kafka_commit(handle.pointer, list.pointer, 1), "commit")
     }
 
     /// Asks the partition's leader which messages it has.

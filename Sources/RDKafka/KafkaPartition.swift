@@ -46,6 +46,21 @@ public struct KafkaCommit: Hashable, Sendable {
     }
 }
 
+extension KafkaCommit {
+    /// What the coordinator said of a commit; the first refusal speaks for all.
+    static func result(
+        _ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
+    ) -> Result<[KafkaCommit], KafkaError> {
+        let entries = PartitionList.entries(list)
+        let errors = [code] + entries.map(\.error)
+        if let error = errors.first(where: { $0 != RD_KAFKA_RESP_ERR_NO_ERROR }) {
+            return .failure(KafkaError(error, "commit"))
+        }
+        return .success(
+            entries.map { KafkaCommit(partition: $0.partition, offset: $0.offset, metadata: $0.metadata) })
+    }
+}
+
 /// Offsets of a partition's messages: `low` ..< `high`.
 public struct KafkaWatermarks: Hashable, Sendable {
     public var low: Int64

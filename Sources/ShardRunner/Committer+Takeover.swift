@@ -21,7 +21,7 @@ extension Committer {
         guard !sources.isEmpty else { return }
         enter(.fencing)
         for source in sources { identify(source, ownership.metadata) }
-        guard let fenced = fence(sources, ownership) else { return }
+        guard var fenced = fence(sources, ownership) else { return }
         ownership.metadata = fenced.metadata
         guard fenced.metadata.tableUUID == ownership.tableUUID else {
             // Not the table that the owned partitions commit to: they are fenced by its absence, all are taken anew.
@@ -31,8 +31,10 @@ extension Committer {
         // Somebody saw a newer topic of this name before us.
         guard !sources.contains(where: { isOutdated($0, fenced.metadata) }) else { return }
         enter(.recovering)
-        guard let starts = starts(of: sources, &ownership) else { return }
-        guard let outcome = recover(sources, starts, fenced) else { return }
+        let starts = starts(of: sources, &ownership)
+        // A source that does not answer waits, and nobody waits for it: its fence stands until it is fenced again.
+        fenced.epochs = fenced.epochs.filter { starts[$0.key] != nil }
+        guard !starts.isEmpty, let outcome = recover(sources, starts, fenced) else { return }
         switch outcome {
         case .fenced: return
         case .otherLogs(let ids): raiseGenerations(of: ids, sources)
@@ -67,16 +69,14 @@ extension Committer {
         return sources
     }
 
-    /// What each source says of itself; nil when one of them does not answer.
+    /// What those sources say of themselves that answer; nothing when the takeover is not wanted any more.
     private func starts(
         of sources: [any SpanSource], _ ownership: inout Ownership
-    ) -> [PartitionID: SourceStart]? {
+    ) -> [PartitionID: SourceStart] {
         var starts: [PartitionID: SourceStart] = [:]
         for source in sources {
-            guard isWanted(),
-                let start = answers({ () throws(SourceError) in try source.prepare() }, source, &ownership)
-            else { return nil }
-            starts[source.id] = start
+            guard isWanted() else { return [:] }
+            starts[source.id] = answers({ () throws(SourceError) in try source.prepare() }, source, &ownership)
         }
         return starts
     }

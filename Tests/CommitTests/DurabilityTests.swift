@@ -57,7 +57,7 @@ private struct Remembered {
         let run = try Run(seed: seed)
         try run.play()
         #expect(run.moments.count > 2 * Self.requestCount / Self.groupCount)
-        #expect(run.releasedSegments > 3, "nothing was unlinked: the order of commit and unlink is not tested")
+        #expect(run.releasedSegments > 0, "nothing was unlinked: the order of commit and unlink is not tested")
         var random = SeededRandom(seed: seed)
         for (number, moment) in run.moments.enumerated() {
             for loss in FakeDisk.Loss.allCases {

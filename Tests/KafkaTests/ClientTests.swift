@@ -26,7 +26,7 @@ struct ClientTests {
         defer { member.close() }
         var batch = KafkaBatch(capacity: 8)
         var found = 0
-        let deadline = MonotonicInstant.now + .seconds(20)
+        let deadline = MonotonicInstant.now + .seconds(60)
         while found == 0, .now < deadline {
             member.queue.take(into: &batch, within: .milliseconds(200))
             for index in 0..<batch.count where batch[index].error == nil {
@@ -140,7 +140,7 @@ struct ClientTests {
         let configuration = KafkaConfiguration(["bootstrap.servers": "127.0.0.1:9", "message.timeout.ms": "300"])
         let producer = try KafkaProducer(configuration) { delivery in deliveries.withLock { $0.append(delivery) } }
         try producer.send(KafkaProducer.Message(topic: "spans", value: [1]), token: 7)
-        producer.flush(within: .seconds(20))
+        producer.flush(within: .seconds(60))
         let delivery = try #require(deliveries.withLock { $0.first })
         #expect(delivery.token == 7)
         #expect(throws: KafkaError.self) { try delivery.result.get() }

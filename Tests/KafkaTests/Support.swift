@@ -58,7 +58,7 @@ final class Member: Sendable {
     }
 
     /// Values of the next messages, with their places.
-    func take(_ count: Int, within limit: Duration = .seconds(20)) -> [(partition: Int32, offset: Int64, text: String)]
+    func take(_ count: Int, within limit: Duration = .seconds(60)) -> [(partition: Int32, offset: Int64, text: String)]
     {
         var found: [(partition: Int32, offset: Int64, text: String)] = []
         var batch = KafkaBatch(capacity: 64)
@@ -81,17 +81,17 @@ final class Member: Sendable {
 func send(_ messages: [KafkaProducer.Message], to servers: String, settings: [String: String] = [:]) throws
     -> [KafkaDelivery]
 {
-    var configuration = KafkaConfiguration(["bootstrap.servers": servers, "message.timeout.ms": "20000"])
+    var configuration = KafkaConfiguration(["bootstrap.servers": servers, "message.timeout.ms": "60000"])
     for (name, value) in settings { configuration[name] = value }
     let deliveries = Lock<[KafkaDelivery]>([])
     let producer = try KafkaProducer(configuration) { delivery in deliveries.withLock { $0.append(delivery) } }
     for (number, message) in messages.enumerated() { try producer.send(message, token: UInt(number)) }
-    #expect(producer.flush(within: .seconds(20)))
+    #expect(producer.flush(within: .seconds(60)))
     return deliveries.withLock { $0 }
 }
 
 /// Waits for something that another thread or the cluster does.
-func eventually(within limit: Duration = .seconds(20), _ condition: () throws -> Bool) rethrows -> Bool {
+func eventually(within limit: Duration = .seconds(60), _ condition: () throws -> Bool) rethrows -> Bool {
     let deadline = MonotonicInstant.now + limit
     let pause = Wakeup()
     while try !condition() {

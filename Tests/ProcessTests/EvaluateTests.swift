@@ -103,7 +103,7 @@ extension WholeProgram {
             let output = try #require(outcome).output
             #expect(output.split(separator: "\n").count == 10_000)
             #expect(output.split(separator: "\n").filter { $0.contains("\"errors\":\"sampled\"") }.count == 1429)
-            // A release build takes a fifth of a second; a debug build on a busy machine has more.
+            // A debug build on a busy machine takes most of it.
             #expect(elapsed < .seconds(30))
         }
     }
